@@ -24,7 +24,7 @@ def judge_by_shape(
     """Which matches are spikes: those above the threshold or, where shapes tell more, those that fit by both. Computes.
 
     Near the threshold of a small unit, spikes and false alarms have the same scores. Where they differ in shape, what
-    the scores suggest is enough to learn how (see ``kernels.match.shapes``).
+    the scores suggest is enough to learn how (see ``kernels.cluster.false_alarms``).
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def judge_by_shape(
     is_spike
         One bool for each match.
     records
-        One record of dtype ``kernels.match.shapes.JUDGED`` for each unit that was judged by shape.
+        One record of dtype ``kernels.cluster.false_alarms.JUDGED`` for each unit that was judged by shape.
     """
+    from ..kernels.cluster.false_alarms import JUDGED, find_shape
     from ..kernels.cluster.parts import rows_by_label
-    from ..kernels.match.shapes import JUDGED, find_shape
 
     known = spikes.load(("unit_index", "gain"))
     units, score = known["unit_index"], np.sqrt(known["gain"])
@@ -88,7 +88,7 @@ def _odds_of(
     beyond: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Logarithm of the odds that each of these matches is a spike."""
-    from ..kernels.match.shapes import odds_of
+    from ..kernels.cluster.false_alarms import odds_of
 
     some = spikes.load(("unit_index", "projection"), rows=rows)
     features = some["projection"].reshape(len(rows), -1)

@@ -121,12 +121,9 @@ def sort_detected(
     judges = given is p  # other presets share these steps, but have clusters of their own kind
     own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
     resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
+    judges = judges and tissue is None
     matches, by_shape = spikes_among(
-        own,
-        resting,
-        match_threshold=p.match_threshold,
-        n_spikes_min=p.n_spikes_min,
-        judges=judges and tissue is None,
+        own, resting, match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
     )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 

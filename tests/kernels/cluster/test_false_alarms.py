@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.match.shapes import BEYOND_MAX, find_shape, odds_of
+from xephys.kernels.cluster.false_alarms import BEYOND_MAX, find_shape, odds_of
 
 THRESHOLD = 5.0
 
