@@ -49,10 +49,13 @@ def test_bad_input_is_refused(known):
         add_session(tracks, other)
 
 
-def test_tracks_that_were_stored_without_surprises_take_sessions(known):
-    """Tracks of an earlier version lack what their templates leave open."""
+def test_tracks_of_an_earlier_version_take_sessions(known):
+    """They lack what their templates leave open, the noise of these, and how exact locations are."""
     sessions, _, tracks = known
-    nodes = tracks.to_dict() | {"/footprints": tracks["footprints"].to_dataset().drop_vars("surprise")}
+    nodes = tracks.to_dict() | {
+        "/footprints": tracks["footprints"].to_dataset().drop_vars(["surprise", "noise"]),
+        "/model": tracks["model"].to_dataset().drop_vars("scale_um"),
+    }
     older = xr.DataTree.from_dict(nodes)
     older.attrs |= tracks.attrs
     after = add_session(older, sessions[4], name="last")["units"]

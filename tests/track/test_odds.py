@@ -64,3 +64,37 @@ def test_parts_are_found_with_one_shared_partner_or_split_partners():
         tracks = track_units(sessions)
         assert tracks["splits"].sizes["split"] == len(split)
         assert outcome(tracks, truth)[1] == 1.0
+
+
+def outcomes_of(seed, **keywords):
+    sessions, truth = simulate_sessions(seed=seed, **keywords)
+    tracks = track_units(sessions)
+    units, pairs = tracks["units"].to_dataset(), tracks["pairs"].to_dataset()
+    neuron = np.array([truth.neuron[s][r] for s, r in zip(units["session"].values, units["row"].values, strict=True)])
+    wrong = neuron[pairs["first"].values] != neuron[pairs["second"].values]
+    return tracks, truth, pairs["probability"].values[wrong]
+
+
+def test_a_look_alike_at_another_depth_is_not_the_neuron():
+    """Locations are exact to a fraction of a micrometer here; these pairs are 8 to 29 µm apart, and look the same."""
+    for seed, keywords in (
+        (15273, {"n_neurons": 60, "n_sessions": 3}),
+        (16130, {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0}),
+    ):
+        tracks, truth, wrong = outcomes_of(seed, **keywords)
+        assert wrong.max(initial=0.0) < 0.5 and outcome(tracks, truth)[1] >= 0.98
+        assert (tracks["model"]["scale_um"].values < 1.5).all()
+
+
+def test_two_neurons_of_one_shape_3_um_apart_are_not_parts_of_one():
+    """Each finds its own partner in every session, which is better than the other's although both look the same."""
+    keywords = {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0}
+    tracks, truth, _ = outcomes_of(16125, **keywords)
+    precision, recall, _, _ = outcome(tracks, truth)
+    assert precision == 1.0 and recall >= 0.98
+
+
+@pytest.mark.parametrize("seed", [17321, 17332])
+def test_among_many_neurons_of_sessions_that_share_none_no_match_is_probable(seed):
+    _, _, wrong = outcomes_of(seed, disjoint=True, n_neurons=150, n_channels=384)
+    assert wrong.max(initial=0.0) < 0.4

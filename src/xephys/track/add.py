@@ -96,6 +96,10 @@ def _known_units(tracks: xr.DataTree) -> xr.Dataset:
     table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]]
     attributes = {key: tracks.attrs[key] for key in ("sampling_frequency", "nbefore")}
     stored = tracks["footprints"].to_dataset()
-    # Tracks of an earlier version lack it.
-    missing = {} if "surprise" in stored else {"surprise": ("unit", np.zeros(table.sizes["unit"]))}
+    # Tracks of an earlier version lack them.
+    none = {
+        "surprise": ("unit", np.zeros(table.sizes["unit"])),
+        "noise": (("unit", "grid"), np.zeros(stored["valid"].shape, np.float32)),
+    }
+    missing = {name: values for name, values in none.items() if name not in stored}
     return xr.merge([table, stored.assign(missing)]).assign_attrs(attributes)

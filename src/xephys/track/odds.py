@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 #: What is added to the log odds that two units of a session are parts of one neuron for every session in which their
 #: best partner is the same, or is not.
 SHARED_LOG_ODDS, APART_LOG_ODDS = 1.0, -2.5
-#: A shared partner whose log odds differ by more than this belongs to one of the two.
-UNEVEN_LOG_ODDS = 4.0
+#: A shared partner whose log odds differ by more than this belongs to one of the two, and so do different partners that
+#: are better by this, on average, than if they were swapped.
+UNEVEN_LOG_ODDS = 8.0
 #: Pairs from which the odds are learned, as many as there are up to about this, and the distance of two sessions up to
 #: which all of them are used.
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
@@ -33,54 +34,97 @@ ALL_PARTS = 1.0
 FOUND_MIN = 0.5
 
 
+class _Seen(NamedTuple):
+    """Pairs of units that are near each other and look alike, and how many pairs of units there are at all."""
+
+    pairs: list[Pairs]
+    """By the number of places that the sessions of a pair are apart, from 0."""
+    n_pairs: list[float]
+
+    def ratio(self, n_apart: int | None = None) -> float:
+        """Pairs of units of sessions up to so many places apart, for each pair of one session."""
+        return max(sum(self.n_pairs[1 : None if n_apart is None else n_apart + 1]), 1.0) / max(self.n_pairs[0], 1.0)
+
+
 def learned_odds(
     blocks: list[dict[int, Units]], session: NDArray[np.int64], known: NDArray[np.bool_], *, distance_max_um: float
 ) -> xr.Dataset:
-    """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two.
-
-    They are learned twice, the second time without units that are parts of one neuron. Sessions that follow each other
-    come first, and those farther apart are left out once there are more pairs than learning can use. Where a sorter
-    has split many neurons, the odds are learned again with its share of parts, as :func:`_learned_apart` estimates it.
-    Where most of the units of a session that look the same are parts of one neuron, units of one session tell nothing
-    about different neurons, and the odds are those of that function.
-    """
-    from ..kernels.track.identity import SPLIT_ODDS, learn_odds, probability_of
-    from ..kernels.track.pairs import FEATURES, WEIGHTS
+    """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two."""
+    from ..kernels.track.identity import SPLIT_ODDS, learn_odds
+    from ..kernels.track.pairs import FEATURES, SCALE_UM, WEIGHTS
 
     shared = bool(known.sum() > 1)
     used = np.flatnonzero(known) if shared else np.arange(len(known))
-    sizes = np.bincount(session, minlength=len(known))[used].astype(np.float64)
-    within = (sizes * (sizes - 1)).sum() / 2
-    between: list[float] = []
-    found: list[list[Pairs]] = []
-    for apart in range(len(sizes)):
-        found.append(
-            [session_pairs(blocks, distance_max_um=distance_max_um, between=both) for both in _ends(used, apart)]
-        )
-        between.append(float((sizes[:-apart] * sizes[apart:]).sum()) if apart else 0.0)
-        if apart >= N_APART_MIN and sum(len(some.first) for each in found for some in each) > N_PAIRS_LEARNED:
-            break
-    features = [joined(some).features.astype(np.float64) for some in found]
-    pairs = joined([some for each in found for some in each])
-    every, cross = np.concatenate(features), session[pairs.first] != session[pairs.second]
-    ratio = max(sum(between), 1.0) / max(within, 1.0)
-    odds, split = learn_odds(every, cross, WEIGHTS, ratio=ratio, shared=shared), SPLIT_ODDS
-    kept = ~parts_of_one(pairs, probability_of(every, odds), session)
-    odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
+    seen = _seen(blocks, session, used, distance_max_um)
     if shared:
-        close = np.concatenate(features[1 : N_APART_MIN + 1])
-        ratio_close = sum(between[: N_APART_MIN + 1]) / max(within, 1.0)
-        others, many = _learned_apart(blocks, features[0], close, used, ratio_close, distance_max_um)
-        if many > MANY_PARTS:
-            odds, split = others, many
-        if MANY_PARTS < many < ALL_PARTS:
-            with_parts = learn_odds(every, cross, WEIGHTS, ratio=ratio, split=many)
-            n_same, n_others = (float(probability_of(close, some).sum()) for some in (with_parts, others))
-            odds = with_parts if n_same >= FOUND_MIN * n_others else others
+        odds, split, scale = _odds_of_shared(blocks, seen, session, used, distance_max_um)
+    else:
+        pairs = joined(seen.pairs)
+        cross = session[pairs.first] != session[pairs.second]
+        odds = learn_odds(pairs.features.astype(np.float64), cross, WEIGHTS, ratio=seen.ratio(), shared=False)
+        split, scale = SPLIT_ODDS, SCALE_UM
     return xr.Dataset(
-        {"weight": ("feature", odds[:-1]), "constant": odds[-1], "split_odds": split},
+        {
+            "weight": ("feature", odds[:-1]), "constant": odds[-1], "split_odds": split,
+            "scale_um": ("placed", list(scale)),
+        },
         coords={"feature": list(FEATURES)},
+    )  # fmt: skip
+
+
+def _seen(
+    blocks: list[dict[int, Units]], session: NDArray[np.int64], used: NDArray[np.int64], distance_max_um: float
+) -> _Seen:
+    """Sessions that follow each other come first; those far apart are left out if there are more pairs than needed."""
+    sizes = np.bincount(session, minlength=int(used.max()) + 1)[used].astype(np.float64)
+    found, n_pairs = [], []
+    for apart in range(len(sizes)):
+        lots = [session_pairs(blocks, distance_max_um=distance_max_um, between=both) for both in _ends(used, apart)]
+        found.append(joined(lots))
+        n_pairs.append(float((sizes[:-apart] * sizes[apart:] if apart else sizes * (sizes - 1) / 2).sum()))
+        if apart >= N_APART_MIN and sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
+            break
+    return _Seen(found, n_pairs)
+
+
+def _odds_of_shared(
+    blocks: list[dict[int, Units]],
+    seen: _Seen,
+    session: NDArray[np.int64],
+    used: NDArray[np.int64],
+    distance_max_um: float,
+) -> tuple[NDArray[np.float64], float, tuple[float, float, float]]:
+    """Odds, split odds and the scale of locations, where sessions have neurons in common.
+
+    The odds are first learned with locations as exact as they usually are, then with the exactness that they have
+    here, and last without units that are parts of one neuron. Where a sorter has split many neurons, the odds are
+    learned again with its share of parts, as :func:`_learned_apart` estimates it. Where most of the units of a session
+    that look the same are parts of one neuron, units of one session tell nothing about different neurons, and the odds
+    are those of that function.
+    """
+    from ..kernels.track.identity import SPLIT_ODDS, learn_odds, log_odds_of, probability_of
+    from ..kernels.track.pairs import WEIGHTS, location_scale, rescaled
+
+    pairs, ratio, split = joined(seen.pairs), seen.ratio(), SPLIT_ODDS
+    every, cross = pairs.features.astype(np.float64), session[pairs.first] != session[pairs.second]
+    odds = learn_odds(every, cross, WEIGHTS, ratio=ratio)
+    scale = location_scale(every[cross], probability_of(every[cross], odds))
+    every = rescaled(every, scale)
+    odds = learn_odds(every, cross, WEIGHTS, ratio=ratio)
+    kept = ~parts_of_one(pairs, log_odds_of(every, odds), session)
+    odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio)
+    n_within, n_close = (sum(len(some.first) for some in seen.pairs[:n]) for n in (1, N_APART_MIN + 1))
+    close = every[n_within:n_close]
+    others, many = _learned_apart(
+        blocks, every[:n_within], close, used, seen.ratio(N_APART_MIN), distance_max_um, scale
     )
+    if many > MANY_PARTS:
+        odds, split = others, many
+    if MANY_PARTS < many < ALL_PARTS:
+        with_parts = learn_odds(every, cross, WEIGHTS, ratio=ratio, split=many)
+        n_same, n_others = (float(probability_of(close, some).sum()) for some in (with_parts, others))
+        odds = with_parts if n_same >= FOUND_MIN * n_others else others
+    return odds, split, scale
 
 
 def _ends(sessions: NDArray[np.int64], apart: int) -> list[tuple[int, int]]:
@@ -95,6 +139,7 @@ def _learned_apart(
     used: NDArray[np.int64],
     ratio: float,
     distance_max_um: float,
+    scale_um: tuple[float, float, float],
 ) -> tuple[NDArray[np.float64], float]:
     """Odds learned from sessions near each other in time and units at different depths, and the split odds.
 
@@ -108,7 +153,7 @@ def _learned_apart(
     found: list[Pairs] = []
     for both in ends:
         found += [
-            session_pairs(blocks, distance_max_um=distance_max_um, between=both, displaced_um=shift)
+            session_pairs(blocks, distance_max_um=distance_max_um, between=both, displaced_um=shift, scale_um=scale_um)
             for shift in (-APART_UM, APART_UM)
         ]
         if sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
@@ -129,36 +174,33 @@ def _learned_apart(
     return odds, split if split > MANY_PARTS and gain > GAIN_MIN else SPLIT_ODDS
 
 
-def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
+def parts_of_one(pairs: Pairs, log_odds: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Pairs of units of one session that are probably parts of one neuron.
 
     Two neurons that look alike have different partners where both were found, and share one where only one of them was;
     parts of one neuron always share theirs, and are about as similar to it. Where the partners of both are parts
-    themselves, any of them may be the best, which says nothing.
+    themselves, any of them may be the best, but none is much better than the others.
     """
-    from ..kernels.track.identity import SPLIT_ODDS, best_partners, probability_between
+    from ..kernels.track.identity import PROBABILITY_MIN, SPLIT_ODDS, best_partners, values_between
 
+    each = 1.0 / (1.0 + np.exp(-log_odds))
     best = best_partners(pairs.first, pairs.second, each, session, probability_min=0.5)
     at = np.flatnonzero((session[pairs.first] == session[pairs.second]) & (each >= 0.5))
     first, second = pairs.first[at, None], pairs.second[at, None]
     of_first, of_second = best[first[:, 0]], best[second[:, 0]]
     both = (of_first >= 0) & (of_second >= 0)
-    between = probability_between(pairs.first, pairs.second, each, len(session))
+    between = values_between(pairs.first, pairs.second, log_odds, len(session), missing=np.log(PROBABILITY_MIN))
     one = both & (of_first == of_second)
-    uneven = np.abs(_log_odds(between(first, of_first)) - _log_odds(between(second, of_second))) > UNEVEN_LOG_ODDS
-    swapped = np.minimum(between(first, of_second), between(second, of_first))
+    own, other = (between(first, a) + between(second, b) for a, b in ((of_first, of_second), (of_second, of_first)))
+    uneven = np.abs(between(first, of_first) - between(second, of_second)) > UNEVEN_LOG_ODDS
+    swapped = np.minimum(between(first, of_second), between(second, of_first)) < 0.0
+    apart = swapped | (own - other > 2 * UNEVEN_LOG_ODDS)
     n_shared = (one & ~uneven).sum(axis=1)
-    n_apart = ((one & uneven) | (both & ~one & (swapped < 0.5))).sum(axis=1)
+    n_apart = ((one & uneven) | (both & ~one & apart)).sum(axis=1)
     evidence = (
-        np.log(each[at] / (1.0 - each[at])) + np.log(SPLIT_ODDS) + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
-    )
+        np.minimum(log_odds[at], -np.log(PROBABILITY_MIN))
+        + np.log(SPLIT_ODDS) + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
+    )  # fmt: skip
     out = np.zeros(len(each), np.bool_)
     out[at] = (n_shared > 0) & (evidence > 0)
     return out
-
-
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    from ..kernels.track.identity import PROBABILITY_MIN
-
-    inside = np.clip(probability, PROBABILITY_MIN, 1.0 - PROBABILITY_MIN)
-    return np.asarray(np.log(inside / (1.0 - inside)))

@@ -33,6 +33,7 @@ class Pairs(NamedTuple):
 def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     """Units of all sessions in one table, with footprints that depend neither on the channel map nor on the motion."""
     from ..kernels.track.footprints import surprises, unit_footprints
+    from ..kernels.track.noise import noise_energies
 
     rows, attributes = [], {}
     for number, table in enumerate(tables):
@@ -53,6 +54,7 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
                         "footprint": (("unit", "grid", "sample"), footprints),
                         "valid": (("unit", "grid"), valid),
                         "surprise": ("unit", surprises(*seen)),
+                        "noise": (("unit", "grid"), noise_energies(*seen)),
                         "autocorrelogram": (("unit", "lag"), np.asarray(table["autocorrelogram"])[rows_here]),
                         "place": (("unit", "axis"), at_rest[rows_here]),
                         "amplitude": ("unit", np.asarray(table["amplitude"])[rows_here]),
@@ -119,7 +121,7 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
             of_shank[number] = make_units(
                 np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
                 np.asarray(units["autocorrelogram"][index]), peth[index], np.asarray(units["surprise"][index]),
-                place[index], index,
+                np.asarray(units["noise"][index]), place[index], index,
             )  # fmt: skip
         blocks.append(of_shank)
     return blocks
@@ -133,6 +135,7 @@ def session_pairs(
     between: tuple[int, int] | None = None,
     displaced_um: float = 0.0,
     odds: NDArray[np.float64] | None = None,
+    scale_um: tuple[float, float, float] | None = None,
 ) -> Pairs:
     """Pairs of nearby units: each session with itself, and with every session from ``first`` on.
 
@@ -149,16 +152,20 @@ def session_pairs(
         Displacement that is added to the depth of the second unit of each pair.
     odds
         Weights and constant of the log odds; only pairs that are not all but impossible are kept.
+    scale_um
+        How exact locations are in depth, x and z; None if it is not known yet.
     """
     from ..kernels.track.identity import PROBABILITY_MIN, probability_of
-    from ..kernels.track.pairs import near_pairs
+    from ..kernels.track.pairs import SCALE_UM, near_pairs
 
     found: list[Pairs] = []
     for a, b, block, other in _sessions_of_shanks(blocks, first):
         if between is not None and (a, b) != between:
             continue
         far = other._replace(places=other.places + np.array([0.0, displaced_um, 0.0])) if displaced_um else other
-        i, j, features = near_pairs(block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
+        i, j, features = near_pairs(
+            block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN, scale_um=scale_um or SCALE_UM
+        )
         if odds is not None:
             kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
             i, j, features = i[kept], j[kept], features[kept]

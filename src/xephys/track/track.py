@@ -19,6 +19,8 @@ from .units import on_axis_of, session_units
 
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
+#: What units are compared by.
+PRINTS = ("footprint", "valid", "surprise", "noise", "autocorrelogram", "place")
 #: Ways to join units.
 PRESETS = ("default", "dant")
 
@@ -152,7 +154,7 @@ def assemble(
     earlier: xr.DataTree | None = None,
 ) -> xr.DataTree:
     """Pairs of sessions from ``first_new`` on, and tracks, of units whose motion is known; ``fixed`` tracks stay."""
-    from ..kernels.track.identity import PROBABILITY_MIN, exclusive, probability_of
+    from ..kernels.track.identity import PROBABILITY_MIN, exclusive, log_odds_of
     from ..kernels.track.linking import link_units
     from ..kernels.track.pairs import FEATURES
 
@@ -163,14 +165,16 @@ def assemble(
         model = learned_odds(blocks, session, motion["known"].values.any(axis=0), distance_max_um=reach)
     model = model.reindex(feature=list(FEATURES), fill_value=0.0)
     odds = np.append(model["weight"].values, model["constant"].values)
-    pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
+    # Tracks of an earlier version lack the scale.
+    scale = tuple(model["scale_um"].values.tolist()) if "scale_um" in model else None
+    pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds, scale_um=scale)
     cross = session[pairs.first] != session[pairs.second]
-    each = probability_of(pairs.features.astype(np.float64), odds)
-    parts = parts_of_one(pairs, each, session)
-    split = _split_table(pairs, each, parts, earlier)
+    log_odds = log_odds_of(pairs.features.astype(np.float64), odds)
+    parts = parts_of_one(pairs, log_odds, session)
+    split = _split_table(pairs, log_odds, parts, earlier)
     neuron = _neurons(split["first"].values, split["second"].values, len(session))
-    chance = np.zeros(len(each))
-    chance[cross] = exclusive(each[cross], pairs.first[cross], pairs.second[cross], session, neuron)
+    chance = np.zeros(len(cross))
+    chance[cross] = exclusive(log_odds[cross], pairs.first[cross], pairs.second[cross], session, neuron)
     kept = np.flatnonzero(cross & (chance > PROBABILITY_MIN))
     kept = kept[np.lexsort((pairs.second[kept], pairs.first[kept], -chance[kept]))]
     track = link_units(
@@ -201,9 +205,7 @@ def assemble(
         "tracks": of_tracks(track, session, table),
         "motion": motion,
         "model": model,
-        "footprints": units[
-            ["footprint", "valid", "surprise", "autocorrelogram", "place", *(["peth"] if "peth" in units else [])]
-        ],
+        "footprints": units[[*PRINTS, *(["peth"] if "peth" in units else [])]],
     }
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs |= {"sessions": list(names), "format": "xephys tracks 1", **units.attrs, **parameters}
@@ -211,14 +213,17 @@ def assemble(
 
 
 def _split_table(
-    pairs: Pairs, each: NDArray[np.float64], parts: NDArray[np.bool_], earlier: xr.DataTree | None
+    pairs: Pairs, log_odds: NDArray[np.float64], parts: NDArray[np.bool_], earlier: xr.DataTree | None
 ) -> xr.Dataset:
     """Units of one session that are probably parts of one neuron; pairs known from before come first."""
+    from ..kernels.track.identity import PROBABILITY_MIN
+
+    each = np.clip(1.0 / (1.0 + np.exp(-log_odds[parts])), PROBABILITY_MIN, 1.0 - PROBABILITY_MIN)
     table = xr.Dataset(
         {
             "first": ("split", pairs.first[parts]),
             "second": ("split", pairs.second[parts]),
-            "probability": ("split", each[parts]),
+            "probability": ("split", each),
         }
     )
     return table if earlier is None else xr.concat([earlier["splits"].to_dataset(), table], "split")

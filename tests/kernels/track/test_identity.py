@@ -8,8 +8,8 @@ from xephys.kernels.track.identity import (
     estimate_split_odds,
     exclusive,
     learn_odds,
-    probability_between,
     probability_of,
+    values_between,
 )
 from xephys.kernels.track.pairs import WEIGHTS
 
@@ -84,13 +84,13 @@ def test_learning_minimizes_the_loss(shared):
     """A step in any direction from the learned weights raises the loss, with the best common factor of the weights."""
     features, is_cross, _ = drawn(100, 400, 200, 1)
     odds = learn_odds(features, is_cross, PRIOR, ratio=2.0, shared=shared)
-    split, confidence = (0.05, 20.0) if shared else (0.0, 200.0)
+    split, confidence, constant = (0.05, 20.0, -8.0) if shared else (0.0, 200.0, -8.0 + np.log(0.1))
     scales = np.exp(np.linspace(-np.log(4.5), np.log(4.5), 800)) if shared else np.ones(1)
 
     def loss(at):
         of_same = np.exp(features @ at[:-1] + at[-1])
         between = 2.0 * (1 + of_same) / (1 + split * of_same)
-        found = np.where(is_cross, np.log1p(1 / between), np.log1p(between)).sum() + 0.15 * (at[-1] + 8.0) ** 2
+        found = np.where(is_cross, np.log1p(1 / between), np.log1p(between)).sum() + 0.15 * (at[-1] - constant) ** 2
         relative = at[:-1] / PRIOR / scales[:, None]
         return found + (0.5 * confidence * ((relative - 1) ** 2).sum(axis=1) + 0.5 * np.log(scales) ** 2).min()
 
@@ -103,7 +103,7 @@ def test_weights_grow_with_the_data_if_neurons_are_shared():
     features, is_cross, is_same = drawn(400, 4000, 2000, 3)
     odds = learn_odds(features, is_cross, PRIOR / 2, ratio=2.0)
     still = learn_odds(features, is_cross, PRIOR / 2, ratio=2.0, shared=False)
-    assert (np.abs(odds[:-1]) > 1.5 * np.abs(still[:-1])).all()
+    assert (odds[:-1] / (PRIOR / 2) > 1.5).all() and (still[:-1] / (PRIOR / 2) < 1.1).all()
     truth = is_same[is_cross]
     brier = [((probability_of(features[is_cross], found) - truth) ** 2).mean() for found in (odds, still)]
     assert brier[0] < brier[1]
@@ -131,22 +131,28 @@ def test_split_odds_are_the_number_of_parts(n_parts):
 
 
 def test_a_pair_is_looked_up_in_either_order():
-    between = probability_between(np.array([0, 3]), np.array([2, 1]), np.array([0.7, 0.9]), 4)
-    assert between(np.array([[2], [1]]), np.array([[0, 1], [3, 0]])).tolist() == [[0.7, 0.0], [0.9, 0.0]]
-    assert between(np.array([-1]), np.array([2])).tolist() == [0.0]
+    between = values_between(np.array([0, 3]), np.array([2, 1]), np.array([0.7, 0.9]), 4, missing=-9.0)
+    assert between(np.array([[2], [1]]), np.array([[0, 1], [3, 0]])).tolist() == [[0.7, -9.0], [0.9, -9.0]]
+    assert between(np.array([-1]), np.array([2])).tolist() == [-9.0]
 
 
 def test_units_of_a_session_exclude_each_other():
     first, second = np.array([0, 0, 1]), np.array([2, 3, 3])
     session, apart = np.array([0, 0, 1, 1]), np.arange(4)
-    chance = exclusive(np.array([0.9, 0.9, 0.5]), first, second, session, apart)
+    chance = exclusive(np.log([9.0, 9.0, 1.0]), first, second, session, apart)
     np.testing.assert_allclose(chance, [9 / (1 + 9 + 9), 9 / (1 + 9 + 9 + 1), 1 / (1 + 1 + 9)])
 
 
 def test_parts_of_one_neuron_do_not_exclude_each_other():
     first, second = np.array([0, 0]), np.array([1, 2])
     session, neuron = np.array([0, 1, 1]), np.array([0, 1, 1])
-    np.testing.assert_allclose(exclusive(np.array([0.9, 0.8]), first, second, session, neuron), [0.9, 0.8])
+    np.testing.assert_allclose(exclusive(np.log([9.0, 4.0]), first, second, session, neuron), [0.9, 0.8])
+
+
+def test_the_better_of_two_partners_that_both_look_the_same_is_the_one():
+    """Neither of them would be if their probabilities were limited first."""
+    chance = exclusive(np.array([20.0, 12.0]), np.array([0, 0]), np.array([1, 2]), np.array([0, 1, 1]), np.arange(3))
+    assert chance[0] > 0.999 and chance[1] < 0.001 and chance.max() < 1.0
 
 
 def test_of_two_equal_partners_the_first_is_best():

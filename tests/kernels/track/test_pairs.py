@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xephys.kernels.track import pairs as module
-from xephys.kernels.track.pairs import count_near, make_units, mutual_shares, near_pairs
+from xephys.kernels.track.pairs import count_near, location_scale, make_units, mutual_shares, near_pairs, rescaled
 
 
 def units(n, seed, *, masked=True):
@@ -14,26 +14,32 @@ def units(n, seed, *, masked=True):
     places = np.column_stack([rng.uniform(0, 50, n), rng.uniform(0, 500, n), rng.uniform(5, 30, n)])
     lags, peths = rng.uniform(size=(n, 20)).astype(np.float32), rng.uniform(size=(n, 8)).astype(np.float32)
     peths[rng.uniform(size=(n, 8)) < 0.4] = np.nan
-    return footprints, valid, lags, peths, rng.uniform(0, 0.5, n), places, np.arange(n)
+    noise = np.where(valid, rng.uniform(0, 3, (n, 6)), 0).astype(np.float32)
+    return footprints, valid, lags, peths, rng.uniform(0, 0.5, n), noise, places, np.arange(n)
 
 
-def reference(a, b, distance_max_um, cosine_min):
+def reference(a, b, distance_max_um, cosine_min, scale_um=(3.0, 3.0, 3.0)):
+    def energy(one, places, unit):
+        squares = (one[0][unit][places].astype(float) ** 2).sum(axis=1)
+        return np.maximum(squares - 0.75 * one[5][unit][places], 0.25 * squares).sum()
+
     found = {}
     for i in range(len(a[0])):
         for j in range(len(b[0])):
             both = a[1][i] & b[1][j]
             x, y = a[0][i][both].astype(float), b[0][j][both].astype(float)
-            cosine = (x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-6)
-            apart = np.abs(a[5][i] - b[5][j])
+            of_x, of_y = energy(a, both, i), energy(b, both, j)
+            cosine = (x * y).sum() / max(np.sqrt(of_x * of_y), 1e-6)
+            apart = np.abs(a[6][i] - b[6][j])
             if apart[1] <= distance_max_um and apart[0] <= distance_max_um and cosine >= cosine_min:
                 doubt = 1 + 10 * max(a[4][i] - 0.05, b[4][j] - 0.05, 0)
-                ratio = min(abs(np.log((x**2).sum() / (y**2).sum())) / 2 / doubt, 1.5)
+                ratio = min(abs(np.log(of_x / of_y)) / 2 / doubt, 1.5)
                 rhythm = np.corrcoef(a[2][i], b[2][j])[0, 1]
                 shared = np.isfinite(a[3][i]) & np.isfinite(b[3][j])
                 response = np.corrcoef(a[3][i][shared], b[3][j][shared])[0, 1] if shared.sum() >= 3 else 0.0
-                x, y, z = np.log1p(apart / (3.0 * doubt))
+                x, y, z = np.log1p(apart / (np.array(scale_um)[[1, 0, 2]] * doubt))
                 found[i, j] = [
-                    np.arctanh(min(cosine, 0.9999)),
+                    np.arctanh(min(cosine, 0.998)),
                     ratio,
                     y,
                     x,
@@ -44,13 +50,13 @@ def reference(a, b, distance_max_um, cosine_min):
     return found
 
 
-@pytest.mark.parametrize("block", [3, 256])
-def test_pairs_equal_those_of_a_double_loop(block, monkeypatch):
+@pytest.mark.parametrize(("block", "scale_um"), [(3, (3.0, 3.0, 3.0)), (256, (0.5, 2.0, 1.0))])
+def test_pairs_equal_those_of_a_double_loop(block, scale_um, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", block)
     a, b = units(30, 0), units(25, 1)
     first, second = make_units(*a), make_units(*b)
-    i, j, features = near_pairs(first, second, distance_max_um=60.0, cosine_min=0.5)
-    expected = reference(a, b, 60.0, 0.5)
+    i, j, features = near_pairs(first, second, distance_max_um=60.0, cosine_min=0.5, scale_um=scale_um)
+    expected = reference(a, b, 60.0, 0.5, scale_um)
     found = dict(zip(zip(first.row[i].tolist(), second.row[j].tolist(), strict=True), features, strict=True))
     assert found.keys() == expected.keys() and len(found) > 20
     for key, values in expected.items():
@@ -90,3 +96,16 @@ def test_no_units():
     some = make_units(*units(3, 0))
     for pair in ((none, some), (some, none), (none, none)):
         assert [len(column) for column in near_pairs(*pair, distance_max_um=60.0, cosine_min=0.5)] == [0, 0, 0]
+
+
+def test_locations_are_as_exact_as_those_of_units_that_are_one_neuron():
+    """Half of the pairs are other neurons, whose distances say nothing; a scale never exceeds the usual one."""
+    rng = np.random.default_rng(0)
+    apart = np.abs(rng.normal(0.0, (0.3, 0.5, 4.0), (400, 3)))
+    apart[200:] = rng.uniform(0, 60, (200, 3))
+    features = np.zeros((400, 7))
+    features[:, 2:5] = np.log1p(apart / 3.0)
+    scale = location_scale(features, np.where(np.arange(400) < 200, 0.99, 0.01))
+    np.testing.assert_allclose(scale, [0.3 * 0.674 * 3, 0.5 * 0.674 * 3, 3.0], rtol=0.2)
+    assert location_scale(features, np.zeros(400)) == location_scale(features[:0], np.empty(0)) == (3.0, 3.0, 3.0)
+    np.testing.assert_allclose(rescaled(features, scale)[:, 2:5], np.log1p(apart / scale))

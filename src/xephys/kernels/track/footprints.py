@@ -187,13 +187,11 @@ def unit_footprints(
     valid = np.zeros(grid.shape[:2], np.bool_)
     for start in range(0, len(templates), BATCH):
         batch = slice(start, start + BATCH)
-        footprints[batch], valid[batch] = _interpolated(
-            _nearby(templates[batch], positions, places[batch]), grid[batch]
-        )
+        footprints[batch], valid[batch] = _interpolated(nearby(templates[batch], positions, places[batch]), grid[batch])
     return footprints, valid
 
 
-class _Nearby(NamedTuple):
+class Nearby(NamedTuple):
     """The contacts around each unit."""
 
     values: NDArray[np.float32]
@@ -206,7 +204,8 @@ class _Nearby(NamedTuple):
     """(unit, contact, contact)"""
 
 
-def _nearby(templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]) -> _Nearby:
+def nearby(templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]) -> Nearby:
+    """The nearest contacts of each unit; channels that are zero throughout count as not recorded."""
     recorded = np.abs(templates).max(axis=1) > 0
     distances = np.where(recorded, np.linalg.norm(positions[None] - places[:, None], axis=2), np.inf)
     near = np.argsort(distances, axis=1, kind="stable")[:, :N_CONTACTS_MAX]
@@ -214,14 +213,14 @@ def _nearby(templates: NDArray[np.float32], positions: NDArray[np.float64], plac
     among = matern(np.linalg.norm(known[:, :, None] - known[:, None], axis=3))
     here = np.take_along_axis(recorded, near, axis=1)
     among += np.where(here, NUGGET, UNKNOWN_NUGGET)[:, :, None] * np.eye(near.shape[1])
-    return _Nearby(np.take_along_axis(templates, near[:, None, :], axis=2), known, here, among)
+    return Nearby(np.take_along_axis(templates, near[:, None, :], axis=2), known, here, among)
 
 
-def _interpolated(nearby: _Nearby, grid: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    across = matern(np.linalg.norm(nearby.positions[:, :, None] - grid[:, None], axis=3))
-    weights = np.linalg.solve(nearby.covariance, across)
+def _interpolated(around: Nearby, grid: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    across = matern(np.linalg.norm(around.positions[:, :, None] - grid[:, None], axis=3))
+    weights = np.linalg.solve(around.covariance, across)
     valid = 1.0 - (weights * across).sum(axis=1) < UNCERTAINTY_MAX
-    footprints = np.matmul(nearby.values, weights).transpose(0, 2, 1)
+    footprints = np.matmul(around.values, weights).transpose(0, 2, 1)
     return np.where(valid[:, :, None], footprints, 0.0).astype(np.float32), valid
 
 
@@ -258,10 +257,10 @@ def surprises(
     out = np.zeros(len(templates))
     for start in range(0, len(templates), BATCH):
         batch = slice(start, start + BATCH)
-        nearby = _nearby(templates[batch], positions, places[batch])
-        inverse = np.linalg.inv(nearby.covariance)
+        around = nearby(templates[batch], positions, places[batch])
+        inverse = np.linalg.inv(around.covariance)
         scale = np.diagonal(inverse, axis1=1, axis2=2)
-        errors = np.where(nearby.recorded[:, None], np.matmul(nearby.values, inverse) / scale[:, None], 0.0)
-        energy = np.maximum((nearby.values.astype(np.float64) ** 2).sum(axis=(1, 2)), 1e-12)
+        errors = np.where(around.recorded[:, None], np.matmul(around.values, inverse) / scale[:, None], 0.0)
+        energy = np.maximum((around.values.astype(np.float64) ** 2).sum(axis=(1, 2)), 1e-12)
         out[batch] = (errors**2).sum(axis=(1, 2)) / energy
     return out

@@ -30,8 +30,11 @@ SPLIT_ODDS = 0.05
 SPLIT_GRID = np.geomspace(0.005, 50.0, 93)
 #: Prior log odds of a pair without any difference in its features, and the confidence in them.
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
-#: Constants from which the odds are searched, since there may be a second optimum in which no pair is the same.
-CONSTANTS = (CONSTANT, CONSTANT / 2)
+#: Where sessions may have no neuron in common, a pair is less likely the same to begin with: by this factor.
+FEWER_SHARED = 0.1
+#: Shares of the prior constant from which the odds are searched, since there may be a second optimum in which no pair
+#: is the same.
+STARTS = (1.0, 0.5)
 #: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
 LOG_ODDS_MAX, PROBABILITY_MIN = 40.0, 1e-4
 N_STEPS_MAX = 300
@@ -85,7 +88,8 @@ def learn_odds(
     design = np.column_stack([features, np.ones(len(features))])
     n_features = len(prior)
     # The logarithm of the common factor, the weights relative to their prior, and the constant.
-    start = np.concatenate([[0.0], np.ones(n_features), [CONSTANT]])
+    constant = CONSTANT if shared else CONSTANT + np.log(FEWER_SHARED)
+    start = np.concatenate([[0.0], np.ones(n_features), [constant]])
     confidence, split = (PRIOR_PAIRS_SHARED, split) if shared else (PRIOR_PAIRS, 0.0)
     precision = np.concatenate([[1.0], np.full(n_features, confidence), [CONSTANT_PRECISION]])
 
@@ -123,15 +127,20 @@ def learn_odds(
 
     every = np.ones(len(design), np.bool_)
     some = every if len(design) <= N_PAIRS_TRIED else np.arange(len(design)) % (len(design) // N_PAIRS_TRIED + 1) == 0
-    found = [searched(some, np.append(start[:-1], constant)) for constant in CONSTANTS]
+    found = [searched(some, np.append(start[:-1], share * constant)) for share in STARTS]
     best = min(found, key=lambda one: float(one.fun))
     return odds_of(np.asarray(best.x if some is every else searched(every, best.x).x))
 
 
+def log_odds_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log odds that each pair is the same neuron, considered on its own."""
+    return np.asarray(np.clip(features @ odds[:-1] + odds[-1], -LOG_ODDS_MAX, LOG_ODDS_MAX))
+
+
 def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability that each pair is the same neuron, considered on its own."""
-    log_odds = np.clip(features @ odds[:-1] + odds[-1], -LOG_ODDS_MAX, LOG_ODDS_MAX)
-    return np.asarray(np.clip(1.0 / (1.0 + np.exp(-log_odds)), PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
+    chance = 1.0 / (1.0 + np.exp(-log_odds_of(features, odds)))
+    return np.asarray(np.clip(chance, PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
 
 
 def estimate_split_odds(log_odds: NDArray[np.float64], *, n_same: float) -> tuple[float, float]:
@@ -167,18 +176,19 @@ def estimate_split_odds(log_odds: NDArray[np.float64], *, n_same: float) -> tupl
 
 
 def exclusive(
-    probability: NDArray[np.float64],
+    log_odds: NDArray[np.float64],
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     session: NDArray[np.int64],
     neuron: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Adjust the probabilities of pairs so that a unit is at most one neuron of another session.
+    """Probabilities of pairs of which a unit is at most one neuron of another session.
 
     Parameters
     ----------
-    probability : (pair,)
-        Of each pair on its own.
+    log_odds : (pair,)
+        Of each pair on its own. They are not those of a limited probability: of two partners that both look the same,
+        one may still be much better.
     first, second : (pair,)
         The units of each pair.
     session : (unit,)
@@ -187,18 +197,19 @@ def exclusive(
 
     Examples
     --------
-    >>> pairs = np.array([0.9, 0.9]), np.array([0, 0]), np.array([1, 2])
+    >>> pairs = np.log([9.0, 9.0]), np.array([0, 0]), np.array([1, 2])
     >>> exclusive(*pairs, np.array([0, 1, 1]), np.array([0, 1, 2])).round(2).tolist()
     [0.47, 0.47]
     >>> exclusive(*pairs, np.array([0, 1, 1]), np.array([0, 1, 1])).round(2).tolist()
     [0.9, 0.9]
     """
-    odds = probability / (1.0 - probability)
+    odds = np.exp(log_odds)
     others = np.zeros(len(odds))
     for unit, other in ((first, second), (second, first)):
         others += _sums(unit, session[other], first, second, session, odds)
         others -= _sums(unit, neuron[other], first, second, neuron, odds)
-    return np.asarray(odds / (1.0 + odds + np.maximum(others, 0.0)))
+    chance = odds / (1.0 + odds + np.maximum(others, 0.0))
+    return np.asarray(np.clip(chance, PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
 
 
 def _sums(
@@ -245,24 +256,29 @@ def best_partners(
     return best
 
 
-def probability_between(
-    first: NDArray[np.int64], second: NDArray[np.int64], probability: NDArray[np.float64], n_units: int
+def values_between(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    values: NDArray[np.float64],
+    n_units: int,
+    *,
+    missing: float,
 ) -> Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]:
-    """A function that looks up the probability of pairs of units in either order; 0 for units that are not a pair.
+    """A function that looks up the values of pairs of units in either order; ``missing`` for units that are not a pair.
 
     Examples
     --------
-    >>> between = probability_between(np.array([0]), np.array([2]), np.array([0.7]), 3)
+    >>> between = values_between(np.array([0]), np.array([2]), np.array([0.7]), 3, missing=0.0)
     >>> between(np.array([2, 1]), np.array([0, 0])).tolist()
     [0.7, 0.0]
     """
     keys = np.minimum(first, second) * n_units + np.maximum(first, second)
     order = np.argsort(keys)
-    keys, values = np.append(keys[order], -1), np.append(probability[order], 0.0)
+    keys, found = np.append(keys[order], -1), np.append(values[order], missing)
 
     def between(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
         wanted = np.minimum(a, b) * n_units + np.maximum(a, b)
         at = np.searchsorted(keys[:-1], wanted)
-        return np.asarray(np.where(keys[at] == wanted, values[at], 0.0))
+        return np.asarray(np.where(keys[at] == wanted, found[at], missing))
 
     return between

@@ -8,15 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Cosines and correlations are limited to this before the Fisher transform.
-COSINE_MAX = 0.9999
+COSINE_MAX = 0.998
 CORRELATION_MAX = 0.999
 #: Number of units of the first session that are compared with a stretch of the second at once.
 BLOCK = 256
-#: Distances count on a logarithmic scale beyond this value in µm.
-DISTANCE_SCALE_UM = 3.0
+#: Differences in depth, x and z count on a logarithmic scale beyond these values in µm, before it is learned how exact
+#: locations are.
+SCALE_UM = (3.0, 3.0, 3.0)
+#: The learned scale is this many times the median difference between units of one neuron, and no smaller than this.
+SCALE_MEDIANS, SCALE_MIN_UM = 3.0, 0.3
+#: Axes of the locations in the order of the features, and the columns of these.
+AXES, PLACED = [1, 0, 2], [2, 3, 4]
 #: How much more a unit's amplitude and location may differ if its template is all news, and how much of a template
 #: usually is; see :func:`xephys.kernels.track.footprints.surprises`.
 SURPRISE_FACTOR, SURPRISE_USUAL = 10.0, 0.05
+#: Share of the expected energy of the noise that does not count as a footprint's own. Noise makes footprints of one
+#: neuron differ; what is left of it covers that it varies.
+NOISE_REMOVED = 0.75
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned.
@@ -39,7 +47,7 @@ class Units(NamedTuple):
     footprints: NDArray[np.float32]
     """(unit, place * sample)"""
     energy: NDArray[np.float32]
-    """(unit, place): sum of squares"""
+    """(unit, place): sum of squares without most of what is noise"""
     valid: NDArray[np.float32]
     """(unit, place)"""
     autocorrelogram: NDArray[np.float32]
@@ -60,6 +68,7 @@ def make_units(
     autocorrelograms: NDArray[np.float32],
     peths: NDArray[np.float32],
     surprise: NDArray[np.float64],
+    noise: NDArray[np.float32],
     places: NDArray[np.float64],
     row: NDArray[np.int64],
 ) -> Units:
@@ -74,12 +83,15 @@ def make_units(
         Responses to an event; NaN where they are not known. There may be no bin.
     surprise : (unit,)
         See :func:`xephys.kernels.track.footprints.surprises`.
+    noise : (unit, place)
+        See :func:`xephys.kernels.track.noise.noise_energies`.
     places : (unit, 3)
         x, registered depth and z in µm.
     row : (unit,)
         Row of each unit in the table of all units.
     """
     order = np.argsort(places[:, 1], kind="stable")
+    energy = (footprints[order] ** 2).sum(axis=2)
     centered = autocorrelograms - autocorrelograms.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centered, axis=1, keepdims=True)
     normed = np.divide(centered, length, out=np.zeros_like(centered), where=length > 0)
@@ -87,7 +99,7 @@ def make_units(
         footprints=np.ascontiguousarray(
             footprints[order].reshape(len(order), footprints.shape[1] * footprints.shape[2])
         ),
-        energy=(footprints[order] ** 2).sum(axis=2),
+        energy=np.maximum(energy - NOISE_REMOVED * noise[order], (1 - NOISE_REMOVED) * energy),
         valid=valid[order].astype(np.float32),
         autocorrelogram=normed[order],
         peth=peths[order],
@@ -98,7 +110,12 @@ def make_units(
 
 
 def near_pairs(
-    first: Units, second: Units, *, distance_max_um: float, cosine_min: float
+    first: Units,
+    second: Units,
+    *,
+    distance_max_um: float,
+    cosine_min: float,
+    scale_um: tuple[float, float, float] = SCALE_UM,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Find pairs within a distance along the shank, and across it if it is wide, whose footprints are similar enough.
 
@@ -109,6 +126,8 @@ def near_pairs(
     distance_max_um
     cosine_min
         Smallest cosine between the footprints.
+    scale_um
+        Differences in depth, x and z count on a logarithmic scale beyond these; see :func:`location_scale`.
 
     Returns
     -------
@@ -117,10 +136,7 @@ def near_pairs(
     features : (pair, feature) float32
         Named in :data:`FEATURES`.
     """
-    found = [
-        _block(first, second, rows, distance_max_um=distance_max_um, cosine_min=cosine_min)
-        for rows in _row_blocks(first)
-    ]
+    found = [_block(first, second, rows, distance_max_um, cosine_min, scale_um) for rows in _row_blocks(first)]
     i, j, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if first is second:
         keep = i < j
@@ -158,6 +174,49 @@ def mutual_shares(i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[
     odds = np.exp(np.minimum(SHARPNESS * (score - by_chance), ODDS_MAX))
     of_first, of_second = np.bincount(i, odds), np.bincount(j, odds)
     return np.asarray((odds / (1.0 + of_first[i])) * (odds / (1.0 + of_second[j])))
+
+
+def location_scale(features: NDArray[np.float64], probability: NDArray[np.float64]) -> tuple[float, float, float]:
+    """How far units of one neuron are apart in depth, x and z, as a scale for :func:`near_pairs`.
+
+    A neuron whose location is known to a fraction of a micrometer is not the one 5 µm away, however similar they are.
+    Where locations are no better than a few µm, the scale stays as it was.
+
+    Parameters
+    ----------
+    features : (pair, feature)
+        With the scale :data:`SCALE_UM`.
+    probability : (pair,)
+        That the pair is one neuron; the weight of the pair in the medians.
+
+    Examples
+    --------
+    >>> features = np.zeros((5, 7)); features[:, 2:5] = np.log1p(np.array([0.2, 0.4, 20.0]) / 3.0)
+    >>> tuple(round(scale, 6) for scale in location_scale(features, np.ones(5)))
+    (0.6, 1.2, 3.0)
+    """
+    apart = np.expm1(features[:, PLACED]) * SCALE_UM
+    out = []
+    for differences, largest in zip(apart.T, SCALE_UM, strict=True):
+        order = np.argsort(differences, kind="stable")
+        total = np.cumsum(probability[order])
+        median = differences[order][np.searchsorted(total, total[-1] / 2)] if len(order) and total[-1] > 0 else largest
+        out.append(float(np.clip(SCALE_MEDIANS * median, SCALE_MIN_UM, largest)))
+    return out[0], out[1], out[2]
+
+
+def rescaled(features: NDArray[np.float64], scale_um: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Features as :func:`near_pairs` finds them with another scale than :data:`SCALE_UM`.
+
+    Examples
+    --------
+    >>> features = np.zeros((1, 7)); features[0, 2] = np.log1p(6.0 / 3.0)
+    >>> bool(np.isclose(rescaled(features, (0.5, 3.0, 3.0))[0, 2], np.log1p(6.0 / 0.5)))
+    True
+    """
+    out = np.array(features)
+    out[:, PLACED] = np.log1p(np.expm1(out[:, PLACED]) * (np.asarray(SCALE_UM) / scale_um))
+    return out
 
 
 def count_near(depth_um: NDArray[np.float64], *, distance_max_um: float, displaced_um: float = 0.0) -> int:
@@ -199,7 +258,12 @@ def _row_blocks(units: Units) -> list[slice]:
 
 
 def _block(
-    first: Units, second: Units, rows: slice, *, distance_max_um: float, cosine_min: float
+    first: Units,
+    second: Units,
+    rows: slice,
+    distance_max_um: float,
+    cosine_min: float,
+    scale_um: tuple[float, float, float],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     here = first.places[rows]
     if not len(here) or not len(second.row):
@@ -217,14 +281,14 @@ def _block(
     near &= np.abs(there[None, :, 0] - here[:, None, 0]) <= distance_max_um
     i, j = np.nonzero(near)
     doubt = np.maximum(first.doubt[rows][i], second.doubt[stretch][j])
-    moved = np.abs(there[j] - here[i]) / (DISTANCE_SCALE_UM * doubt[:, None])
+    moved = np.abs(there[j] - here[i])[:, AXES] / doubt[:, None]
     correlation = np.einsum("pl,pl->p", first.autocorrelogram[rows][i], second.autocorrelogram[stretch][j])
     ratio = np.abs(np.log(of_first[i, j] / of_second[i, j])) / (2 * doubt)
     features = np.column_stack(
         [
             np.arctanh(np.minimum(cosines[i, j], COSINE_MAX)),
             np.minimum(ratio, RATIO_MAX),
-            *(np.log1p(moved[:, axis]) for axis in (1, 0, 2)),
+            *np.log1p(moved / np.asarray(scale_um)).T,
             *(
                 np.arctanh(np.clip(found, -CORRELATION_MAX, CORRELATION_MAX))
                 for found in (correlation, correlations(first.peth[rows][i], second.peth[stretch][j]))
