@@ -32,8 +32,8 @@ PEERS = ("lupin", "spykingcircus2")
 LEGEND = (
     "Peers with their defaults, motion correction included. `well`: units with an accuracy of at least 0.8; `acc`: "
     "mean accuracy; `FP/red/over`: units that match nothing, copies, units of several neurons; `SNR>6`: well-detected "
-    "units above an SNR of 6 that fire throughout; `split`: units in several pieces. Each sorter was held to one core, "
-    "and peers may have been run on another day, on the same files: see `when`."
+    "units above an SNR of 6 that fire throughout; `split`: units in several pieces. `when` tells the day and the "
+    "cores to which a sorter was held: peers may have been run on another day, on the same files."
 )
 SORTERS = ("default", *VARIANTS, "preset:kilosort4", *PEERS)
 
