@@ -2,7 +2,8 @@
 
     python peer.py PEAKS.npz OUT.npz
 
-PEAKS holds ``peaks``, ``positions``, ``duration_s`` and ``sampling_frequency`` of one shank. OUT gets ``displacement``
+PEAKS holds ``peaks``, ``positions``, ``duration_s`` and ``sampling_frequency`` of one shank, and ``rigid`` if one
+displacement of the whole shank is wanted. OUT gets ``displacement``
 ``(time, depth)``, ``time_s``, ``depth_um``, ``seconds`` and ``version``.
 """
 
@@ -37,7 +38,13 @@ def main(given: str, out: str) -> None:
     places["y"] = records["y"]
     begin = time.perf_counter()
     motion, _ = dredge_ap(
-        recording=recording, peaks=peaks, peak_locations=places, progress_bar=False, device="cpu", extra_outputs=True
+        recording=recording,
+        peaks=peaks,
+        peak_locations=places,
+        rigid="rigid" in data and bool(data["rigid"]),
+        progress_bar=False,
+        device="cpu",
+        extra_outputs=True,
     )
     np.savez(
         out,

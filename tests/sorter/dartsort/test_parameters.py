@@ -14,7 +14,7 @@ def test_four_defaults_of_the_preset_are_not_those_of_dartsort():
     other = {name: value for name, value in ours.model_dump().items() if value != getattr(theirs, name)}
     assert other == {
         "preprocessing": "ibllikecmr",
-        "matching_threshold": 6.0,
+        "matching_threshold": 7.0,
         "amplitude_scaling_stddev": 0.1,
         "amplitude_scaling_boundary": 1.0,
     }

@@ -224,11 +224,11 @@ class DARTsortParameters(DARTsortUserConfig):
     """Parameters of ``preset="dartsort"``: the defaults of four fields are others than dartsort's.
 
     Raw recordings are filtered and referenced unless they already are. Spikes may vary in amplitude, and explain less
-    energy: at dartsort's limits, small units lose their spikes.
+    energy: at dartsort's limits, small units lose their spikes. Below 7, what many far neurons leave becomes a unit.
     """
 
     preprocessing: Strategy = Field("ibllikecmr", description="steps before detection")
-    matching_threshold: Positive = Field(6.0, description="root of the smallest energy that a matched spike explains")
+    matching_threshold: Positive = Field(7.0, description="root of the smallest energy that a matched spike explains")
     amplitude_scaling_stddev: float = Field(0.1, ge=0, description="standard deviation of a spike's amplitude")
     amplitude_scaling_boundary: float = Field(
         1.0, ge=0, description="amplitudes are between 1/(1+b) and 1+b for this b"
