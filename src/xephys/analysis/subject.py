@@ -15,7 +15,7 @@ from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..per_channel import check_order, place_single_channel, positions_of
 from ..preprocess.scale import to_uv
-from ..recording.clock import first_sample
+from ..recording.clock import check_same_rate, first_sample
 from ..recording.segments import segments_of
 from ..sorting import unit_ids_of, validate_sorting
 
@@ -48,13 +48,9 @@ class Subject:
         """
         validate_sorting(sorting)
         parts = segments_of(recording)
-        infos = [schema.validate_recording(part) for part in parts]
-        rate = float(sorting.attrs["sampling_frequency"])
-        if abs(infos[0].sampling_frequency / rate - 1) > 1e-6:
-            raise ParameterError(
-                f"the recording is sampled at {infos[0].sampling_frequency:g} Hz and the sorting at {rate:g} Hz; give "
-                "the recording that was sorted"
-            )
+        for part in parts:
+            schema.validate_recording(part)
+        check_same_rate(parts[0], sorting)
         subject = cls(sorting, tuple(_scaled(part) for part in parts))
         if len(subject.segment_index) and int(subject.segment_index.max()) >= len(parts):
             raise ParameterError(

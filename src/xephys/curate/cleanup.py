@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice, check_positive, check_share
 from ..errors import ParameterError
-from ..recording.clock import first_sample
+from ..recording.clock import check_same_rate, first_sample
 from ..recording.segments import segments_of
 from ..sorting import first_samples, samples_per_segment, unit_ids_of, validate_sorting
 from .measures import largest_values
@@ -91,7 +91,7 @@ def remove_excess_spikes(sorting: xr.DataTree, recording: xr.DataArray | xr.Data
     Raises
     ------
     ParameterError
-        If the length of the recording is unknown, or segments differ.
+        If the length of the recording is unknown, or segments or sampling rates differ.
 
     Examples
     --------
@@ -109,6 +109,7 @@ def remove_excess_spikes(sorting: xr.DataTree, recording: xr.DataArray | xr.Data
         first, length = first_samples(tree), samples_per_segment(tree)
     else:
         parts = segments_of(recording)
+        check_same_rate(parts[0], tree)
         first, length = [first_sample(part) for part in parts], [part.sizes["time"] for part in parts]
     spikes = tree["spikes"].dataset
     segment = _segments(spikes)

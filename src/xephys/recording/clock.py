@@ -14,9 +14,26 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import RecordingError
+from ..errors import ParameterError, RecordingError
 from ..graph.build import plan_of, to_dask
 from ..schema import SEGMENT_START, clock_of, has_regular_clock
+
+
+def check_same_rate(recording: xr.DataArray, spikes: Any) -> None:
+    """Check that the samples of a sorting are those of the recording; tables of spikes do not know their rate.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has another sampling rate, so that its samples are at other times in the recording.
+    """
+    given = spikes.attrs.get("sampling_frequency") if isinstance(spikes, xr.DataTree) else None
+    rate = float(recording.attrs["sampling_frequency"])
+    if given is not None and abs(rate / float(given) - 1) > 1e-6:
+        raise ParameterError(
+            f"the recording is sampled at {rate:g} Hz and the sorting at {float(given):g} Hz; give the recording that "
+            "was sorted"
+        )
 
 
 def first_sample(recording: xr.DataArray) -> int:

@@ -16,6 +16,7 @@ from ..features.events import check_channels_exist, spike_records, window_sample
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
 from ..per_channel import bad_channels_of, check_these_channels, names_of_channels, positions_of
+from ..recording.clock import check_same_rate
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
@@ -74,7 +75,7 @@ def estimate_templates(
     Raises
     ------
     ParameterError
-        If the spikes are not computed, or have no units.
+        If the spikes are not computed, have no units, or are a sorting with another sampling rate.
     RecordingError
         If positions are missing.
 
@@ -89,6 +90,7 @@ def estimate_templates(
     (2, 4)
     """
     schema.validate_recording(recording)
+    check_same_rate(recording, spikes)
     spikes = spike_records(spikes, labels=labels)
     if "channel_index" in (spikes.dtype.names or ()):
         check_channels_exist(recording, spikes["channel_index"])

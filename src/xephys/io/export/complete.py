@@ -15,6 +15,7 @@ from ...curate.regroup import nodes_of
 from ...errors import ParameterError
 from ...per_channel import check_order
 from ...recording.axes import SegmentAxes
+from ...recording.clock import check_same_rate
 from ...recording.segments import segments_of
 from ...sorting import (
     first_samples,
@@ -45,12 +46,13 @@ def completed(
     Raises
     ------
     ParameterError
-        If the analysis is of other spikes than the sorting has.
+        If the analysis is of other spikes than the sorting has, or the recording has another sampling rate.
     RecordingError
         If the recording has the sorting's channels in another order.
     """
     validate_sorting(sorting)
     if recording is not None:
+        check_same_rate(segments_of(recording)[0], sorting)
         check_order(segments_of(recording)[0], sorting.children.get("templates"), what="the sorting")
     results = current_results(sorting)
     nodes = nodes_of(sorting)

@@ -14,6 +14,7 @@ import xarray as xr
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...per_channel import check_order
+from ...recording.clock import check_same_rate
 from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
@@ -97,6 +98,7 @@ def export_kilosort(
         )
     for given in (recording, whitened):
         if given is not None:
+            check_same_rate(given, tree)
             check_order(given, tree.children.get("templates"), what="the sorting")
     fields = kilosort_fields(tree, nearest_chans=nearest_chans)
     n_spikes = tree["spikes"].sizes["spike"]
