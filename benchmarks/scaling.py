@@ -5,21 +5,27 @@
 Every run is a process of its own on that many cores; the sort is then repeated on a cluster of 1, 2, 4 … worker
 processes of one thread each, on all cores. If a stage takes ``w1`` on one core and ``wk`` on k, its serial part is
 ``s = (k wk - w1) / (k - 1)``, at least 0, and on n cores it takes at best ``s + (w1 - s) / n``.
+
+Cores may share caches, memory or, as threads of one physical core, everything. What two threads gain at most is
+therefore measured beside the sort: loops in registers, in caches and in memory, on one thread and on as many as cores.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from harness import run_process, table, write_result
 
 #: Cores for which a prediction is made.
@@ -143,6 +149,62 @@ def alone_s(one_s: float, many_s: float, n_cores: int) -> float:
     return min(one_s, max(0.0, (n_cores * many_s - one_s) / (n_cores - 1))) if n_cores > 1 else one_s
 
 
+def machine_limit(n_threads: int, *, seconds: float = 0.4, rounds: int = 5) -> list[tuple[str, float]]:
+    """How many times the work of one thread several do in the same time, if nothing waits for anything but hardware."""
+    from numba import njit
+
+    @njit(nogil=True)  # type: ignore[untyped-decorator]
+    def spin(n: int) -> float:
+        a, b, c, d = 1.0, 2.0, 3.0, 4.0
+        for _ in range(n):
+            a, b, c, d = a * 0.999 + 1e-3, b * 0.999 + 1e-3, c * 0.999 + 1e-3, d * 0.999 + 1e-3
+        return a + b + c + d
+
+    @njit(nogil=True)  # type: ignore[untyped-decorator]
+    def change(values: Any, n: int) -> None:
+        for _ in range(n):
+            for i in range(values.size):
+                values[i] = values[i] * np.float32(0.999) + np.float32(1e-3)
+
+    def wall(work: Callable[[int], Any], n: int) -> float:
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(n)]
+        begin = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.perf_counter() - begin
+
+    found = []
+    for name, n_bytes in (("registers", 0), ("16 KiB", 2**14), ("512 KiB", 2**19), ("128 MiB", 2**27)):
+        own = [np.ones(n_bytes // 4, np.float32) for _ in range(n_threads)]
+
+        def work(k: int, n: int = 1, own: Any = own) -> None:
+            change(own[k], n) if own[k].size else spin(1000 * n)
+
+        work(0)
+        n, taken = 1, 0.0
+        while taken < seconds / 4:
+            n *= 2
+            taken = wall(partial(work, n=n), 1)
+        walls = [(wall(partial(work, n=n), 1), wall(partial(work, n=n), n_threads)) for _ in range(rounds)]
+        found.append((name, n_threads * statistics.median(one / many for one, many in walls)))
+    return found
+
+
+def report_limit(n_threads: int, gained: float) -> tuple[str, ...]:
+    """What the machine gives so many threads, and the gain of the sort as a share of the least and most of it."""
+    limits = machine_limit(n_threads)
+    least, most = min(limit for _, limit in limits), max(limit for _, limit in limits)
+    return (
+        "## What the machine gives",
+        f"{n_threads} threads that share nothing but hardware do so many times the work of one in the same time, by"
+        f" the size of the memory that each changes over and over. The whole sort gains {gained:.2f}: "
+        f"{gained / most:.0%} of the most and {gained / least:.0%} of the least of these.",
+        table(("memory of a thread", "times one"), [(name, f"{limit:.2f}") for name, limit in limits]),
+    )
+
+
 def report(found: dict[int, dict[str, Use]], *, duration_s: float) -> tuple[str, ...]:
     cores = sorted(found)
     first, last = found[cores[0]], found[cores[-1]]
@@ -219,9 +281,11 @@ def main() -> None:
         if recording is None:
             recording = Path(folder) / "recording"
             duration_s = simulate(recording, quick=given.quick, duration_s=duration_s)
-        parts = report(
-            measure(recording, cores=cores, duration_s=duration_s, device=given.device), duration_s=duration_s
-        )
+        found = measure(recording, cores=cores, duration_s=duration_s, device=given.device)
+        parts = report(found, duration_s=duration_s)
+        if len(found) > 1:
+            one, many = (found[n]["whole sort"].wall_s for n in (min(found), max(found)))
+            parts += report_limit(max(found), one / many)
         counts = [int(n) for n in given.processes.split(",") if n]
         if counts and given.device is None:
             on_workers = measure(recording, cores=counts, duration_s=duration_s, device=None, processes=True)
