@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f64, splat_f64, store
 
@@ -176,9 +177,9 @@ def _moments(
     """
     n, length, n_slots = waveforms.shape
     n_models, padded = stop - first, (length + _PADDING - 1) // _PADDING * _PADDING
-    sums, products = np.zeros((n_models, length)), np.zeros((n_models, padded, padded))
-    counts = np.zeros(n_models, np.int64)
-    waiting = np.zeros((n_models, _BLOCK, padded))
+    sums, products = zeros((n_models, length)), zeros((n_models, padded, padded))
+    counts = zeros(n_models, np.int64)
+    waiting = zeros((n_models, _BLOCK, padded))
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]
@@ -259,7 +260,7 @@ def _scores(
     """Add sample by sample, eight components at a time; ``taps (model, sample, component)`` is padded to eights."""
     n, length, n_slots = waveforms.shape
     padded, n_components = taps.shape[2], scores.shape[1]
-    flat, sums = taps.reshape(-1), np.empty(padded)
+    flat, sums = taps.reshape(-1), empty(padded)
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]

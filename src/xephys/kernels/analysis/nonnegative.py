@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import helper, kernel
 
 #: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
@@ -21,9 +22,9 @@ def nonnegative(gram: NDArray[np.float64], target: NDArray[np.float64]) -> NDArr
     [2.0, 0.0]
     """
     n = target.size
-    x, solved, factor = np.zeros(n), np.empty(n), np.empty((n, n))
-    index = np.empty(n, np.int64)
-    free = np.zeros(n, np.bool_)
+    x, solved, factor = zeros(n), empty(n), empty((n, n))
+    index = empty(n, np.int64)
+    free = zeros(n, np.bool_)
     largest = 1e-300
     for a in range(n):
         largest = max(largest, abs(target[a]))

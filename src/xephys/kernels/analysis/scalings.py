@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.analysis.nonnegative import nonnegative
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, empty, full, zeros
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, store, sum_lanes
 
@@ -74,15 +74,15 @@ def scale_spikes(
     >>> scale.tolist(), collides.tolist()
     ([1.5], [False])
     """
-    scale = np.zeros(wanted.size, np.float32)
-    collides = np.zeros(wanted.size, np.bool_)
-    places = np.full(traces.shape[1], -1)
-    cut = np.zeros(templates.shape[1] * templates.shape[2], np.float32)
-    whole = np.empty((templates.shape[0], 3))
+    scale = zeros(wanted.size, np.float32)
+    collides = zeros(wanted.size, np.bool_)
+    places = full(traces.shape[1], -1, np.int64)
+    cut = zeros(templates.shape[1] * templates.shape[2], np.float32)
+    whole = empty((templates.shape[0], 3))
     whole[:] = np.nan
-    fits = np.empty((rows.size, 5))
+    fits = empty((rows.size, 5))
     fits[:] = np.nan
-    group = np.empty(rows.size, np.int64)
+    group = empty(rows.size, np.int64)
     for place in range(wanted.size):
         i = wanted[place]
         group[0], n_members = i, 1
@@ -195,7 +195,7 @@ def _joint(
     n, n_samples = members.size, templates.shape[1]
     first = last = rows[members[0]] - nbefore
     n_listed = 0
-    listed = np.empty(min(places.size, n * channels.shape[1]), np.int64)
+    listed = empty(min(places.size, n * channels.shape[1]), np.int64)
     for member in members:
         first, last = min(first, rows[member] - nbefore), max(last, rows[member] - nbefore)
         for channel in channels[units[member]]:
@@ -207,7 +207,7 @@ def _joint(
     places[listed[:n_listed]] = -1
     size = (end - begin) * n_listed
     mean = _total(traces, gains, offsets, begin, end, listed[:n_listed]) / size
-    gram, target = np.empty((n, n)), np.empty(n)
+    gram, target = empty((n, n)), empty(n)
     for a in range(n):
         one = members[a]
         for b in range(a):
@@ -238,7 +238,7 @@ def _total(
     """
     n_channels, lanes = traces.shape[1], LANES // 2
     low, high = listed.min(), listed.max() + 1
-    flat, sums = traces.reshape(-1), np.zeros(high - low)
+    flat, sums = traces.reshape(-1), zeros(high - low)
     whole = low + (high - low) // lanes * lanes
     for c in range(low, whole, lanes):
         even, odd = splat_f64(0.0), splat_f64(0.0)

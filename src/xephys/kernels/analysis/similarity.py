@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import helper, kernel
 
 #: Distance measures by name, with their numbers in the kernel.
@@ -53,9 +54,9 @@ def similarities(
     ([[1.0, 1.0], [1.0, 1.0]], [[0, 1], [-1, 0]])
     """
     n_units, n_samples, n_channels = templates.shape
-    similarity = np.zeros((n_units, n_units), np.float32)
-    lags = np.zeros((n_units, n_units), np.int64)
-    listed = np.empty(n_channels, np.int64)
+    similarity = zeros((n_units, n_units), np.float32)
+    lags = zeros((n_units, n_units), np.int64)
+    listed = empty(n_channels, np.int64)
     for a in range(n_units):
         for b in range(a, n_units):
             if not (wanted[a] or wanted[b]):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, store
 
@@ -72,8 +73,8 @@ def cut_waveforms(
     [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
     n_slots = channels.shape[1]
-    out = np.zeros((rows.size, nbefore + nafter, n_slots), np.float32)
-    gain, offset = np.empty(n_slots, np.float32), np.empty(n_slots, np.float32)
+    out = zeros((rows.size, nbefore + nafter, n_slots), np.float32)
+    gain, offset = empty(n_slots, np.float32), empty(n_slots, np.float32)
     for i in range(rows.size):
         wanted = channels[units[i]]
         for k in range(n_slots):
@@ -123,23 +124,23 @@ def sum_waveforms(
     """
     n_units, n_slots = channels.shape
     n_samples = nbefore + nafter
-    packed = np.zeros((n_units, n_slots), np.int64)
-    n_own = np.zeros(n_units, np.int64)
-    first = np.zeros(n_units + 1, np.int64)
+    packed = zeros((n_units, n_slots), np.int64)
+    n_own = zeros(n_units, np.int64)
+    first = zeros(n_units + 1, np.int64)
     for unit in range(n_units):
         for k in range(n_slots):
             if channels[unit, k] >= 0:
                 packed[unit, n_own[unit]] = channels[unit, k]
                 n_own[unit] += 1
         first[unit + 1] = first[unit] + n_samples * n_own[unit]
-    sums = np.zeros(first[n_units])
-    squares = np.zeros(first[n_units] if squared else 0)
-    counts = np.zeros(n_units, np.int64)
-    gain, offset = np.empty((n_units, n_slots), np.float32), np.empty((n_units, n_slots), np.float32)
+    sums = zeros(first[n_units])
+    squares = zeros(first[n_units] if squared else 0)
+    counts = zeros(n_units, np.int64)
+    gain, offset = empty((n_units, n_slots), np.float32), empty((n_units, n_slots), np.float32)
     for unit in range(n_units):
         for k in range(n_own[unit]):
             gain[unit, k], offset[unit, k] = gains[packed[unit, k]], offsets[packed[unit, k]]
-    line, lanes = np.empty(n_slots, np.float32), LANES // 2
+    line, lanes = empty(n_slots, np.float32), LANES // 2
     for i in range(rows.size):
         unit = units[i]
         counts[unit] += 1
@@ -194,7 +195,7 @@ def values_at(
     >>> values_at(traces, *scaling, np.array([1, 2]), np.array([0, 0]), 0, 2).tolist()
     [6.0, 0.0]
     """
-    out = np.zeros(rows.size, np.float32)
+    out = zeros(rows.size, np.float32)
     for i in range(rows.size):
         if lo <= rows[i] < hi:
             out[i] = np.float32(traces[rows[i], channels[i]]) * gains[channels[i]] + offsets[channels[i]]

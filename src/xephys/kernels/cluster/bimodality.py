@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import INNER, KERNEL
 
 GRID = 128
@@ -20,33 +21,33 @@ SHRINKAGE = 0.05
 
 
 @njit(**KERNEL, error_model="numpy")
-def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -> tuple[float, float]:
+def _valley(values: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
     """Depth of the deepest valley in [low, high] in standard errors, and its ratio to the lower shoulder."""
     margin = 0.5 * (high - low)
     origin = low - margin
-    step = (high - low + 2.0 * margin) / n_grid
-    counts = np.zeros(n_grid + 1, np.int64)
+    step = (high - low + 2.0 * margin) / GRID
+    counts = zeros(GRID + 1, np.int64)
     for value in values:
         cell = int(np.floor((value - origin) / step))
-        if 0 <= cell < n_grid:
+        if 0 <= cell < GRID:
             counts[cell + 1] += 1
-    for i in range(n_grid):
+    for i in range(GRID):
         counts[i + 1] += counts[i]
     best = 0.0
     ratio = 1.0
     # Windows of 8, 14 and 25 % of the range: narrow ones find sharp gaps, wide ones find shallow gaps in few
     # spikes.
-    for half in (n_grid // 25, n_grid // 14, n_grid // 8):
-        window = np.zeros(n_grid, np.int64)
-        for i in range(half, n_grid - half):
+    for half in (GRID // 25, GRID // 14, GRID // 8):
+        window = zeros(GRID, np.int64)
+        for i in range(half, GRID - half):
             window[i] = counts[i + half] - counts[i - half]
-        right = np.zeros(n_grid, np.int64)
+        right = zeros(GRID, np.int64)
         running = np.int64(0)
-        for i in range(n_grid - 1, -1, -1):
+        for i in range(GRID - 1, -1, -1):
             running = max(running, window[i])
             right[i] = running
         running = np.int64(0)
-        for i in range(half, n_grid - half):
+        for i in range(half, GRID - half):
             running = max(running, window[i])
             position = origin + i * step
             if position <= low or position >= high:
@@ -90,7 +91,7 @@ def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tup
     """
     if not high > low:
         return 0.0, 1.0
-    depth, ratio = _valley(np.ascontiguousarray(values, np.float64), float(low), float(high), GRID)
+    depth, ratio = _valley(np.ascontiguousarray(values, np.float64), float(low), float(high))
     return float(depth), float(ratio)
 
 
@@ -204,8 +205,8 @@ def _project_fold(
 def _held_out(
     first: NDArray[np.float32], second: NDArray[np.float32], shrinkage: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    along_first, along_second = np.zeros(len(first)), np.zeros(len(second))
-    vectors, covariance = np.empty((4, first.shape[1])), np.empty((first.shape[1], first.shape[1]))
+    along_first, along_second = zeros(len(first)), zeros(len(second))
+    vectors, covariance = empty((4, first.shape[1])), empty((first.shape[1], first.shape[1]))
     direction = vectors[0]
     for fold in range(2):
         start, end = _direction(first, second, fold, shrinkage, vectors, covariance)
@@ -297,10 +298,10 @@ def gap_between(first: NDArray[np.float32], second: NDArray[np.float32]) -> tupl
     low, high = _median(along_first), _median(along_second)
     if not high > low:
         return 0.0, 1.0
-    along, n_first = np.empty(len(along_first) + len(along_second)), len(along_first)
+    along, n_first = empty(len(along_first) + len(along_second)), len(along_first)
     for i in range(len(along)):
         along[i] = along_first[i] if i < n_first else along_second[i - n_first]
-    found: tuple[float, float] = _valley(along, low, high, GRID)
+    found: tuple[float, float] = _valley(along, low, high)
     return found
 
 

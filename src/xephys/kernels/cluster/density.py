@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full
 from xephys.kernels.lib.inner import KERNEL
 
 
@@ -26,9 +27,9 @@ def nearest_points(
     n_landmarks = landmarks.shape[0]
     # Landmarks along the fast axis, so that the distance loop runs over contiguous memory.
     columns = np.ascontiguousarray(landmarks.T)
-    indices = np.empty((n_points, n_neighbors), np.int32)
-    squares = np.empty((n_points, n_neighbors), np.float32)
-    distance = np.empty(n_landmarks, np.float32)
+    indices = empty((n_points, n_neighbors), np.int32)
+    squares = empty((n_points, n_neighbors), np.float32)
+    distance = empty(n_landmarks, np.float32)
     for i in range(n_points):
         distance[:] = 0.0
         for d in range(n_dims):
@@ -111,7 +112,7 @@ def climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[n
         0, 1, … in the order of the index of the modes.
     """
     n_points, n_neighbors = indices.shape
-    parent = np.empty(n_points, np.int32)
+    parent = empty(n_points, np.int32)
     for i in range(n_points):
         parent[i] = i
         for slot in range(n_neighbors):
@@ -129,7 +130,7 @@ def climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[n
             following = parent[step]
             parent[step] = root
             step = following
-    labels = np.full(n_points, -1, np.int32)
+    labels = full(n_points, -1, np.int32)
     count = 0
     for i in range(n_points):
         if parent[i] == i:

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import held_out_projection, separation, valley_depth
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import KERNEL
 
 #: Number of axes along which a cloud is cut, and of rounds of two-means after the cut.
@@ -72,10 +73,10 @@ def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray
     """Mask of the points nearer to the upper mean, starting from a cut at the center of an axis."""
     n_points, n_dims = points.shape
     above = points[:, axis] > 0
-    means = np.empty((2, n_dims))
+    means = empty((2, n_dims))
     for _ in range(n_rounds):
         means[:] = 0.0
-        counts = np.zeros(2, np.int64)
+        counts = zeros(2, np.int64)
         for i in range(n_points):
             side = int(above[i])
             counts[side] += 1

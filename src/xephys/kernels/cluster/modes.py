@@ -1,10 +1,12 @@
 """Over-cluster a cloud by the modes of its density, then join linked modes unless a gap separates them.
 
-All of this is one compiled function: a cloud takes about a millisecond, and threads that come back to Python between
-its steps would spend longer waiting for each other.
+Three compiled functions do it: a cloud takes about a millisecond, and threads that come back to Python more often would
+spend longer waiting for each other. One function of all three would take a third longer to compile.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -12,13 +14,13 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import gap_between
 from xephys.kernels.cluster.density import climb, nearest_points
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import HELPER, INNER, KERNEL
 
 #: Priority of a group that is too small to be tested, which is therefore joined before all others.
 FIRST_OF_ALL = 1e9
 
 
-@njit(**KERNEL, error_model="numpy")
 def joined_modes(
     points: NDArray[np.float32], n_neighbors: int, n_spikes_min: int, depth_min: float, ratio_max: float
 ) -> NDArray[np.int32]:
@@ -44,21 +46,28 @@ def joined_modes(
         0 … m − 1, by decreasing size.
     """
     indices, squares = nearest_points(points, points, True, n_neighbors)
-    density = np.empty(len(points))
-    for i in range(len(points)):
+    labels, links = _linked(indices, squares)
+    joined: NDArray[np.int32] = _join(points, labels, links, n_spikes_min, depth_min, ratio_max)
+    return joined
+
+
+@njit(**KERNEL, error_model="numpy")
+def _linked(indices: NDArray[np.int32], squares: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Modes to which points climb, given the nearest neighbors of each, and how often two modes are neighbors."""
+    density = empty(len(indices))
+    for i in range(len(indices)):
         density[i] = -_mean_root(squares[i])
     labels = climb(indices, density)
     n_groups = 0
-    for i in range(len(points)):
+    for i in range(len(indices)):
         n_groups = max(n_groups, labels[i] + 1)
-    links = np.zeros((n_groups, n_groups))
-    for i in range(len(points)):
-        for slot in range(n_neighbors):
+    links = zeros((n_groups, n_groups))
+    for i in range(len(indices)):
+        for slot in range(indices.shape[1]):
             a, b = labels[i], labels[indices[i, slot]]
             links[a, b] += 1.0
             links[b, a] += 1.0
-    joined: NDArray[np.int32] = _join(points, labels, links, n_spikes_min, depth_min, ratio_max)
-    return joined
+    return labels, links
 
 
 @njit(**INNER, error_model="numpy")
@@ -107,7 +116,7 @@ def _urgency(
 
 @njit(**HELPER, error_model="numpy")
 def _group(points: NDArray[np.float32], labels: NDArray[np.int32], label: int, size: int) -> NDArray[np.float32]:
-    members = np.empty((size, points.shape[1]), np.float32)
+    members = empty((size, points.shape[1]), np.float32)
     n = 0
     for i in range(len(points)):
         if labels[i] == label:
@@ -117,7 +126,7 @@ def _group(points: NDArray[np.float32], labels: NDArray[np.int32], label: int, s
     return members
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _join(
     points: NDArray[np.float32],
     labels: NDArray[np.int32],
@@ -128,21 +137,22 @@ def _join(
 ) -> NDArray[np.int32]:
     """Join groups linked by a ``weight``, which is changed, until a gap separates every remaining linked pair."""
     n_groups = len(weight)
-    size, degree = np.zeros(n_groups, np.int64), np.zeros(n_groups)
+    size, degree = zeros(n_groups, np.int64), zeros(n_groups)
     for i in range(len(labels)):
         size[labels[i]] += 1
     for a in range(n_groups):
         for b in range(n_groups):
             degree[a] += weight[a, b]
         weight[a, a] = 0.0
-    priority = np.empty((n_groups, n_groups))
-    lowest, place = np.empty(n_groups), np.empty(n_groups, np.int64)
+    priority = empty((n_groups, n_groups))
+    lowest, place = empty(n_groups), empty(n_groups, np.int64)
     for a in range(n_groups):
         for b in range(a + 1, n_groups):
             priority[a, b] = _urgency(weight, degree, size, a, b, n_spikes_min)
         _find_lowest(priority, a, lowest, place)
+    none: Any = np.int64(0)  # with a literal 0, two of these functions would be compiled a second time
     while n_groups > 0:
-        a = 0
+        a = none
         for other in range(1, n_groups):  # the first of equals, as is its partner
             if lowest[other] < lowest[a]:
                 a = other
@@ -183,7 +193,7 @@ def _join(
                 priority[other, a] < lowest[other] or (priority[other, a] == lowest[other] and a < place[other])
             ):
                 lowest[other], place[other] = priority[other, a], a
-    joined = np.empty(len(labels), np.int32)
+    joined = empty(len(labels), np.int32)
     for a in range(n_groups):
         if size[a] == 0:
             continue

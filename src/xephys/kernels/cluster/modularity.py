@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.density import nearest_landmarks
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 
 #: Number of spikes among which initial centers are sought; the others join the nearest center.
@@ -136,14 +137,14 @@ def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -
 @kernel
 def _reverse(links: NDArray[np.int32], n_landmarks: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The spikes linked to each landmark: offsets and their rows."""
-    offsets = np.zeros(n_landmarks + 1, np.int64)
+    offsets = zeros(n_landmarks + 1, np.int64)
     for i in range(links.shape[0]):
         for k in range(links.shape[1]):
             offsets[links[i, k] + 1] += 1
     for v in range(n_landmarks):
         offsets[v + 1] += offsets[v]
     filled = offsets[:-1].copy()
-    spikes = np.empty(links.size, np.int32)
+    spikes = empty(links.size, np.int32)
     for i in range(links.shape[0]):
         for k in range(links.shape[1]):
             spikes[filled[links[i, k]]] = i
@@ -165,7 +166,7 @@ def _reassign(
 
     ``degrees`` are the degrees of the other side's nodes, summed by label and divided by the number of links.
     """
-    votes = np.zeros(n_labels)
+    votes = zeros(n_labels)
     moved = 0
     for node in range(offsets.size - 1):
         first, last = offsets[node], offsets[node + 1]

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.split import principal_axes
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import INNER, KERNEL
 from xephys.kernels.metrics.turns import turn_taking
 
@@ -241,8 +242,8 @@ def _fit(
     """
     n_dims, n_points = points.shape
     n_groups = shares.shape[0]
-    logs, total = np.empty((n_groups, n_points)), -np.inf
-    centered, covariance, mean = np.empty_like(points), np.empty((n_dims, n_dims)), np.empty(n_dims)
+    logs, total = empty((n_groups, n_points)), -np.inf
+    centered, covariance, mean = np.empty_like(points), empty((n_dims, n_dims)), empty(n_dims)
     shares = shares.copy()
     for _ in range(n_rounds):
         before = total

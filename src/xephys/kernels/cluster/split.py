@@ -15,6 +15,7 @@ from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, s
 from xephys.kernels.cluster.density import nearest_points
 from xephys.kernels.cluster.halves import cut_in_two
 from xephys.kernels.cluster.modes import joined_modes
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import KERNEL
 
 SPLIT = np.dtype(
@@ -67,8 +68,8 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
 
 @njit(**KERNEL, error_model="numpy")
 def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int32]:
-    votes = np.zeros(n_labels, np.int32)
-    chosen = np.empty(indices.shape[0], np.int32)
+    votes = zeros(n_labels, np.int32)
+    chosen = empty(indices.shape[0], np.int32)
     for i in range(indices.shape[0]):
         votes[:] = 0
         for slot in range(indices.shape[1]):

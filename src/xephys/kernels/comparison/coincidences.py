@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import full
 from xephys.kernels.lib.inner import kernel
 
 
@@ -43,8 +44,8 @@ def add_coincidences(
     >>> counts.tolist()
     [[1, 0]]
     """
-    last_first = np.full(counts.shape, -1, np.int64)
-    last_second = np.full(counts.shape, -1, np.int64)
+    last_first = full(counts.shape, -1, np.int64)
+    last_second = full(counts.shape, -1, np.int64)
     start = 0
     for i in range(first_samples.size):
         while start < second_samples.size and second_samples[start] < first_samples[i] - within_samples:
@@ -129,8 +130,8 @@ def coincident_spikes(
     ... )
     (array([ 0, -1]), array([ 0, -1]))
     """
-    of_first = np.full(first_samples.size, -1, np.int64)
-    of_second = np.full(second_samples.size, -1, np.int64)
+    of_first = full(first_samples.size, -1, np.int64)
+    of_second = full(second_samples.size, -1, np.int64)
     start = 0
     for i in range(first_samples.size):
         while start < second_samples.size and second_samples[start] < first_samples[i] - within_samples:

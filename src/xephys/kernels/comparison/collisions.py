@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import helper, kernel
 
 
@@ -30,7 +31,7 @@ def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within
     >>> colliding_pairs(np.array([0, 3, 4]), np.array([1, 0, 0]), 9).tolist()
     [[1, 0]]
     """
-    pairs = np.empty((0, 2), np.int64)
+    pairs = empty((0, 2), np.int64)
     for filling in range(2):  # the first pass counts the pairs, the second fills the array
         n_pairs = 0
         for i in range(samples.size):
@@ -44,7 +45,7 @@ def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within
                     pairs[n_pairs, 1] = j if units[i] < units[j] else i
                 n_pairs += 1
         if not filling:
-            pairs = np.empty((n_pairs, 2), np.int64)
+            pairs = empty((n_pairs, 2), np.int64)
     return pairs
 
 

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtr, pdtrc
 
+from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.metrics.spike_trains import coincidences, correlogram_counts
 
@@ -59,8 +60,8 @@ def _similarities(
 ) -> int:
     """Number of similar pairs; those that ``pairs`` and ``figures`` have room for are written there."""
     n_units, n_samples, n_slots = waveforms.shape
-    energy = np.zeros(n_units)
-    norms = np.zeros((n_units, n_slots))
+    energy = zeros(n_units)
+    norms = zeros((n_units, n_slots))
     for unit in range(n_units):
         for slot in range(n_slots):
             if channels[unit, slot] >= 0:
@@ -68,8 +69,8 @@ def _similarities(
                     energy[unit] += waveforms[unit, t, slot] ** 2
                     norms[unit, slot] += waveforms[unit, t, slot] ** 2
             norms[unit, slot] = np.sqrt(norms[unit, slot])
-    slot_of = np.full(n_channels, -1, np.int64)
-    dots = np.zeros(2 * lag_samples_max + 1)
+    slot_of = full(n_channels, -1, np.int64)
+    dots = zeros(2 * lag_samples_max + 1)
     n_pairs = 0
     for a in range(n_units):
         for slot in range(n_slots):

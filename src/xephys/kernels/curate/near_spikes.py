@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -39,7 +40,7 @@ def near_spikes(
     >>> near_spikes(np.array([0, 4, 8]), np.array([0, 3]), 5, False, True).tolist()
     [False, True, False]
     """
-    gone = np.zeros(samples.size, np.bool_)
+    gone = zeros(samples.size, np.bool_)
     for unit in range(bounds.size - 1):
         first, end = bounds[unit], bounds[unit + 1]
         for step in range(1, end - first):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -33,7 +34,7 @@ def count_near(
     >>> count_near(np.array([0, 50, 3, 55]), np.array([0, 2, 4]), np.array([[0, 1]]), 5).tolist()
     [1.5]
     """
-    counts = np.zeros(len(pairs))
+    counts = zeros(len(pairs))
     if within_samples <= 0:
         return counts
     for k in range(len(pairs)):
@@ -130,11 +131,11 @@ def merged_violations(
     >>> merged_violations(np.array([0, 90, 2, 110]), np.array([0, 2, 4]), np.array([[0, 1]]), 5, 30)
     (array([3]), array([1]))
     """
-    num_spikes, violations = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
+    num_spikes, violations = zeros(len(pairs), np.int64), zeros(len(pairs), np.int64)
     longest = 0
     for unit in range(len(bounds) - 1):
         longest = max(longest, bounds[unit + 1] - bounds[unit])
-    train = np.empty(2 * longest, np.int64)
+    train = empty(2 * longest, np.int64)
     for k in range(len(pairs)):
         i, i_end = bounds[pairs[k, 0]], bounds[pairs[k, 0] + 1]
         j, j_end = bounds[pairs[k, 1]], bounds[pairs[k, 1] + 1]

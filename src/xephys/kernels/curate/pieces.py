@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.metrics.spike_trains import coincidences
 
@@ -205,9 +206,9 @@ def _overlaps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Inner product of two waveforms, the second one delayed by each lag, and the energy of each in common samples."""
     n_samples, n_channels = first.shape
-    shared = np.zeros(2 * lag_max + 1)
-    energy_first, energy_second = np.zeros(2 * lag_max + 1), np.zeros(2 * lag_max + 1)
-    rows_first, rows_second = np.zeros(n_samples), np.zeros(n_samples)
+    shared = zeros(2 * lag_max + 1)
+    energy_first, energy_second = zeros(2 * lag_max + 1), zeros(2 * lag_max + 1)
+    rows_first, rows_second = zeros(n_samples), zeros(n_samples)
     for t in range(n_samples):
         for c in range(n_channels):
             rows_first[t] += first[t, c] * first[t, c]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xephys.kernels.detect.network import NETWORK_PEAK_DTYPE, detect_by_network, network_halo
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign
+from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -175,13 +176,13 @@ def _group(  # type: ignore[no-untyped-def]
 ):
     """Latency, amplitude and probability per root and slot, whether it is isolated, and the channels in its window."""
     n_slots = neighbors.shape[1]
-    latencies = np.zeros((len(at), n_slots), np.float32)
-    amplitudes = np.zeros((len(at), n_slots), np.float32)
-    probabilities = np.zeros((len(at), n_slots), np.float32)
-    isolated = np.ones(len(at), np.bool_)
-    n_channels = np.zeros(len(at), np.int64)
-    slot_of = np.full(neighbors.shape[0], -1, np.int64)
-    seen = np.full(neighbors.shape[0], -1, np.int64)
+    latencies = zeros((len(at), n_slots), np.float32)
+    amplitudes = zeros((len(at), n_slots), np.float32)
+    probabilities = zeros((len(at), n_slots), np.float32)
+    isolated = full(len(at), True, np.bool_)
+    n_channels = zeros(len(at), np.int64)
+    slot_of = full(neighbors.shape[0], -1, np.int64)
+    seen = full(neighbors.shape[0], -1, np.int64)
     first = 0
     for i in range(len(at)):
         root = at[i]

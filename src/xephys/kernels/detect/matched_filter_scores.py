@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, empty, grown
 from xephys.kernels.lib.inner import HELPER, kernel
 
 # Number of samples scored at a time. It is constant, so that every loop over them is SIMD without a remainder.
@@ -57,9 +57,9 @@ def correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDA
     """Valid correlation of whole traces, time-major (sample, channel), with the taps: (channel, sample - taps + 1)."""
     n_channels = traces.shape[1]
     n_valid = traces.shape[0] - taps.size + 1
-    result = np.empty((n_channels, n_valid), dtype=np.float32)
-    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
-    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
+    result = empty((n_channels, n_valid), np.float32)
+    columns = empty((n_channels, _WIDTH + taps.size - 1), np.float32)
+    filtered = empty((n_channels, _WIDTH), np.float32)
     for first in range(0, n_valid, _WIDTH):
         _correlate_block(traces, first, taps, columns, filtered)
         width = min(_WIDTH, n_valid - first)
@@ -129,13 +129,13 @@ def scan_scores(
         Score / threshold, without its sign.
     """
     n_channels, n_depths = thresholds.shape
-    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
-    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
-    scores = np.empty(_WIDTH, dtype=np.float32)
-    rows = np.empty(4096, dtype=np.int64)
-    channels = np.empty(4096, dtype=np.int64)
-    depths = np.empty(4096, dtype=np.int64)
-    ratios = np.empty(4096, dtype=np.float64)
+    columns = empty((n_channels, _WIDTH + taps.size - 1), np.float32)
+    filtered = empty((n_channels, _WIDTH), np.float32)
+    scores = empty(_WIDTH, np.float32)
+    rows = empty(4096, np.int64)
+    channels = empty(4096, np.int64)
+    depths = empty(4096, np.int64)
+    ratios = empty(4096, np.float64)
     count = 0
     # The first and the last score of a block only serve as neighbors in time.
     for block in range(first - 1, last - 1, _WIDTH - 2):
@@ -150,11 +150,11 @@ def scan_scores(
             if not _combine(filtered, weight_channels[entries], weights[entries], near_threshold, scores):
                 continue
             if count + _WIDTH > rows.size:
-                more = rows.size
-                rows = np.append(rows, np.empty(more, dtype=np.int64))
-                channels = np.append(channels, np.empty(more, dtype=np.int64))
-                depths = np.append(depths, np.empty(more, dtype=np.int64))
-                ratios = np.append(ratios, np.empty(more, dtype=np.float64))
+                more = 2 * rows.size
+                rows = grown(rows, more)
+                channels = grown(channels, more)
+                depths = grown(depths, more)
+                ratios = grown(ratios, more)
             for t in range(1, end):
                 score = scores[t]
                 crest = score >= threshold and score > scores[t - 1] and score >= scores[t + 1]

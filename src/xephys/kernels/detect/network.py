@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.lib.lanes import LANES, fma, larger, load_f32, splat_f32, store
 from xephys.kernels.lib.records import PEAK_DTYPE
@@ -228,10 +229,10 @@ def evaluate_at(
     for layer in range(n_layers):
         field += shape[layer, 0] - 1
         widest = max(widest, shape[layer, 2])
-    outputs = np.empty((len(rows), shape[n_layers - 1, 2]), np.float32)
+    outputs = empty((len(rows), shape[n_layers - 1, 2]), np.float32)
     # Value k of sample t of candidate i is at (t * n_in + k) * LANES + i: a vector holds sixteen candidates.
-    given = np.zeros(field * widest * LANES, np.float32)
-    made = np.zeros(field * widest * LANES, np.float32)
+    given = zeros(field * widest * LANES, np.float32)
+    made = zeros(field * widest * LANES, np.float32)
     for first in range(0, len(rows), LANES):
         n = min(LANES, len(rows) - first)
         for lane in range(n):

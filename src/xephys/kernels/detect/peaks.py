@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.records import PEAK_DTYPE
@@ -254,19 +255,19 @@ def suppress_weaker(
     n_channels = neighbors.shape[0]
     n_candidates = rows.size
     # Candidates of one channel are adjacent and in time order, so a window on a channel is a short run of them.
-    offsets = np.zeros(n_channels + 1, dtype=np.int64)
+    offsets = zeros(n_channels + 1, np.int64)
     for i in range(n_candidates):
         offsets[channels[i] + 1] += 1
     for c in range(n_channels):
         offsets[c + 1] += offsets[c]
     filled = offsets[:-1].copy()
-    by_channel = np.empty(n_candidates, dtype=np.int64)
+    by_channel = empty(n_candidates, np.int64)
     for i in range(n_candidates):
         by_channel[filled[channels[i]]] = i
         filled[channels[i]] += 1
 
     window_start = offsets[:-1].copy()
-    keep = np.ones(n_candidates, dtype=np.bool_)
+    keep = full(n_candidates, True, np.bool_)
     for i in range(n_candidates):
         earliest = rows[i] - exclude_sweep_samples
         latest = rows[i] + exclude_sweep_samples
@@ -309,7 +310,7 @@ def _beyond_sweep(
     traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], sweep: int
 ) -> NDArray[np.bool_]:
     """True if, within the sweep, no earlier sample of the channel reaches as far and no later one goes further."""
-    keep = np.ones(rows.size, dtype=np.bool_)
+    keep = full(rows.size, True, np.bool_)
     for i in range(rows.size):
         row, c = rows[i], channels[i]
         v = traces[row, c]
@@ -330,7 +331,7 @@ def _threshold_ratios(
     channels: NDArray[np.int64],
     thresholds: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    ratios = np.empty(rows.size, dtype=np.float64)
+    ratios = empty(rows.size, np.float64)
     for i in range(rows.size):
         ratios[i] = abs(np.float64(traces[rows[i], channels[i]])) / thresholds[channels[i]]
     return ratios

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, grown
 from xephys.kernels.lib.inner import inner, kernel
 
 PeakSign = Literal["neg", "pos", "both"]
@@ -104,13 +105,13 @@ def find_candidates(
         Sorted by row, then channel.
     """
     n_channels = traces.shape[1]
-    rows = np.empty(4096, dtype=np.int64)
-    channels = np.empty(4096, dtype=np.int64)
+    rows = empty(4096, np.int64)
+    channels = empty(4096, np.int64)
     row, count = first, np.int64(0)  # with a literal 0, the scan would be compiled a second time
     while row < last:
         if count + n_channels > rows.size:
-            rows = np.append(rows, np.empty(rows.size + n_channels, dtype=np.int64))
-            channels = np.append(channels, np.empty(channels.size + n_channels, dtype=np.int64))
+            rows = grown(rows, rows.size + n_channels)
+            channels = grown(channels, channels.size + n_channels)
         row, count = _scan(traces, row, last, low, high, rows, channels, count)
     return rows[:count], channels[:count]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.universal_scores import GROUP, scan_universal
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.records import PEAK_DTYPE
 
@@ -153,7 +154,7 @@ def _centers(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Contact with the largest score of the event's sign, and the center of those scores."""
     n_events, n_slots = contacts.shape
-    channels, centers = np.zeros(n_events, np.int64), np.zeros((n_events, 2))
+    channels, centers = zeros(n_events, np.int64), zeros((n_events, 2))
     for event in range(n_events):
         total, highest = 0.0, -1.0
         for k in range(n_slots):

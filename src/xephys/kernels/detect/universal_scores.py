@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, empty, grown, zeros
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_f32, store, subtract, where_less
 
@@ -190,18 +190,18 @@ def scan_universal(
     """
     n_channels, n_places = traces.shape[1], contacts.shape[0]
     margin = sweep + 1
-    columns = np.zeros((n_channels, _WIDTH + taps.shape[1] + _LANES), np.float32)
-    scores = np.zeros((n_channels, taps.shape[0], _WIDTH), np.float32)
-    squares = np.zeros((n_channels, _WIDTH), np.float32)
-    best = np.zeros((n_places, 2 * margin + _WIDTH), np.float32)
-    code = np.zeros((n_places, 2 * margin + _WIDTH), np.float32)
-    used = np.zeros(n_channels, np.bool_)
+    columns = zeros((n_channels, _WIDTH + taps.shape[1] + _LANES), np.float32)
+    scores = zeros((n_channels, taps.shape[0], _WIDTH), np.float32)
+    squares = zeros((n_channels, _WIDTH), np.float32)
+    best = zeros((n_places, 2 * margin + _WIDTH), np.float32)
+    code = zeros((n_places, 2 * margin + _WIDTH), np.float32)
+    used = zeros(n_channels, np.bool_)
     for place in range(n_places):
         for k in range(contacts.shape[1]):
             used[contacts[place, k]] = True
     # Slightly below the squared threshold, because the bound is also subject to rounding.
     enough = np.float32(threshold * threshold * (1 - 1e-4))
-    rows_places, values, codes = np.empty((1024, 2), np.int64), np.empty(1024, np.float32), np.empty(1024, np.int64)
+    rows_places, values, codes = empty((1024, 2), np.int64), empty(1024, np.float32), empty(1024, np.int64)
     count = 0
     block = first - margin
     while block - margin < last:
@@ -223,7 +223,7 @@ def scan_universal(
                     continue
                 if count == len(values):
                     rows_places = np.concatenate((rows_places, rows_places))
-                    values, codes = np.concatenate((values, values)), np.concatenate((codes, codes))
+                    values, codes = grown(values, 2 * len(values)), grown(codes, 2 * len(codes))
                 rows_places[count, 0], rows_places[count, 1] = block - 2 * margin + column, place
                 values[count], codes[count] = value, np.int64(code[place, column])
                 count += 1

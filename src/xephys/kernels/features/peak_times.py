@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.features.autocovariance import precision_of
 from xephys.kernels.features.waveforms import event_rows, extract_waveforms
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import inner, kernel
 
 #: Half length of the interpolation between samples, and how far a time may move, in samples.
@@ -188,7 +189,7 @@ def shifted(snippets: NDArray[np.float32], times: NDArray[np.float64], length: i
     -------
     float64 (peak, length)
     """
-    out, taps = np.empty((len(snippets), length)), np.empty(2 * N_TAPS_HALF + 1)
+    out, taps = empty((len(snippets), length)), empty(2 * N_TAPS_HALF + 1)
     for i in range(len(snippets)):
         _shift(snippets, i, times[i], taps, out, i)
     return out
@@ -233,9 +234,9 @@ def _estimate(
 ) -> NDArray[np.float64]:
     """What :func:`estimate_times` returns."""
     n_waveforms, length = heights.shape[1:]
-    out, taps = first.copy(), np.empty(2 * N_TAPS_HALF + 1)
-    moved = np.empty((n_waveforms, length))
-    time, height, likelihood = np.empty(n_waveforms), np.empty(n_waveforms), np.empty(n_waveforms)
+    out, taps = first.copy(), empty(2 * N_TAPS_HALF + 1)
+    moved = empty((n_waveforms, length))
+    time, height, likelihood = empty(n_waveforms), empty(n_waveforms), empty(n_waveforms)
     for i in range(len(snippets)):
         c = channels[i]
         begin = min(max(first[i], -float(MOVE_MAX)), float(MOVE_MAX))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.features.autocovariance import precision_of
 from xephys.kernels.features.peak_times import MOVE_MAX, N_TAPS_HALF, dual_of, estimate_times, shifted
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import kernel
 
 #: A waveform is the mean of at least this many peaks.
@@ -150,14 +151,14 @@ def cluster_by_direction(points: NDArray[np.float64], n_clusters: int, n_rounds:
     """
     n, n_dimensions = points.shape
     lengths = np.sqrt((points**2).sum(axis=1))
-    centers = np.zeros((n_clusters, n_dimensions))
+    centers = zeros((n_clusters, n_dimensions))
     order = np.argsort(-lengths, kind="mergesort")
     for i in order[: max(1, n // 3)]:
         centers[0] += points[i] / max(lengths[i], 1e-12)
     centers[0] /= max(np.sqrt((centers[0] ** 2).sum()), 1e-12)
-    likeness, labels = np.full(n, -1.0), np.zeros(n, np.int64)
+    likeness, labels = full(n, -1.0), zeros(n, np.int64)
     for k in range(1, n_clusters):
-        unlike = np.empty(n)
+        unlike = empty(n)
         for i in range(n):
             product = 0.0
             for d in range(n_dimensions):
@@ -167,7 +168,7 @@ def cluster_by_direction(points: NDArray[np.float64], n_clusters: int, n_rounds:
         chosen = np.argsort(unlike, kind="mergesort")[min(n - 1, 9)]
         centers[k] = points[chosen] / max(lengths[chosen], 1e-12)
     for _ in range(n_rounds):
-        sums = np.zeros((n_clusters, n_dimensions))
+        sums = zeros((n_clusters, n_dimensions))
         for i in range(n):
             best = -np.inf
             for k in range(n_clusters):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, full, zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -16,7 +16,7 @@ from xephys.kernels.lib.inner import kernel
 def _isolation_mask(
     samples: NDArray[np.int64], channels: NDArray[np.int64], near: NDArray[np.bool_], sweep: int
 ) -> NDArray[np.bool_]:
-    alone = np.ones(samples.size, np.bool_)
+    alone = full(samples.size, True, np.bool_)
     for i in range(samples.size):
         j = i + 1
         while j < samples.size and samples[j] - samples[i] <= sweep:
@@ -80,7 +80,7 @@ def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: ND
 @kernel
 def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArray[np.float64]) -> None:
     """Means of the clips of each label; a center without clips keeps its position."""
-    sums, counts = np.zeros(centers.shape), np.zeros(centers.shape[0], np.int64)
+    sums, counts = zeros(centers.shape), zeros(centers.shape[0], np.int64)
     for i in range(clips.shape[0]):
         counts[labels[i]] += 1
         for t in range(clips.shape[1]):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
 
@@ -289,7 +290,7 @@ def _extract(
     traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], nbefore: int, nafter: int
 ) -> NDArray[np.float32]:
     n_spikes, n_slots = channels.shape
-    waveforms = np.zeros((n_spikes, nbefore + nafter, n_slots), dtype=np.float32)
+    waveforms = zeros((n_spikes, nbefore + nafter, n_slots), np.float32)
     for i in range(n_spikes):
         for t in range(nbefore + nafter):
             row = rows[i] - nbefore + t
@@ -312,9 +313,9 @@ def _project(
 ) -> NDArray[np.float32]:
     length, n_components = taps.shape
     n_slots = neighbors.shape[1]
-    projections = np.zeros((rows.size, n_slots, n_components), dtype=np.float32)
-    values = np.empty(n_slots, dtype=np.float32)
-    sums = np.empty((n_components, n_slots), dtype=np.float32)
+    projections = zeros((rows.size, n_slots, n_components), np.float32)
+    values = empty(n_slots, np.float32)
+    sums = empty((n_components, n_slots), np.float32)
     for i in range(rows.size):
         slots = neighbors[channels[i]]
         sums[:] = 0
@@ -338,8 +339,8 @@ def _project(
 def _normalized_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     """Sum of outer products of unit snippets, in table order: the same bits with any BLAS and thread count."""
     n_waveforms, length = waveforms.shape
-    gram = np.zeros((length, length), dtype=np.float64)
-    unit = np.empty(length, dtype=np.float64)
+    gram = zeros((length, length), np.float64)
+    unit = empty(length, np.float64)
     used = 0
     for i in range(n_waveforms):
         energy = 0.0

@@ -6,6 +6,7 @@ first pivot needs only a few moves. The starting point affects the time, never t
 
 import numpy as np
 
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import (
     LANES,
@@ -105,10 +106,10 @@ def median_deviations(rows, from_median):  # type: ignore[no-untyped-def]
     [1.0]
     """
     n_rows, n = rows.shape
-    values = np.full(n + 16, np.inf, np.float32)
-    deviations = np.empty(n_rows, np.float64)
+    values = full(n + 16, np.inf, np.float32)
+    deviations = empty(n_rows, np.float64)
     # Rows of one kind have similar medians, so each search begins where the last one ended.
-    found, around = np.zeros(2, np.float32), np.zeros(2, np.float32)  # of the median, and of the deviation from it
+    found, around = zeros(2, np.float32), zeros(2, np.float32)  # of the median, and of the deviation from it
     for row in range(n_rows):
         for step in range(0 if from_median else 1, 2):
             for t in range(n):

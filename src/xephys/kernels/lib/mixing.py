@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, kernel
@@ -159,7 +160,7 @@ def _sources(sparse: Any, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def _apply(source, channels, outputs, sources, counts, weights, offsets, mixed):  # type: ignore[no-untyped-def]
     rows = len(source) // channels
     groups, widest = sources.shape
-    result = np.empty(TILE * LANES, np.float32)
+    result = empty(TILE * LANES, np.float32)
     for start in range(0, rows, BLOCK):
         stop = min(start + BLOCK, rows)
         for group in range(groups):

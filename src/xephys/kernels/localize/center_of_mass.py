@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.localize.channel_features import Feature, channel_sizes
@@ -124,7 +125,7 @@ def center_of_weights(
     neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    centers = np.empty((channels.size, 2), dtype=np.float64)
+    centers = empty((channels.size, 2), np.float64)
     for i in range(channels.size):
         total = x = y = 0.0
         for j in range(neighbors.shape[1]):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms import event_rows
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 
 Feature = Literal["ptp", "energy", "peak_voltage"]
@@ -60,9 +61,9 @@ def _channel_features(
     code: int,
 ) -> NDArray[np.float64]:
     n_slots = neighbors.shape[1]
-    sizes = np.zeros((rows.size, n_slots), dtype=np.float64)
-    lowest = np.empty(n_slots, dtype=np.float32)
-    highest = np.empty(n_slots, dtype=np.float32)
+    sizes = zeros((rows.size, n_slots), np.float64)
+    lowest = empty(n_slots, np.float32)
+    highest = empty(n_slots, np.float32)
     for i in range(rows.size):
         slots = neighbors[channels[i]]
         if code == 2:

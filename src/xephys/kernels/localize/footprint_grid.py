@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full
 from xephys.kernels.lib.footprints import exponential_footprints
 from xephys.kernels.lib.inner import KERNEL, helper
 
@@ -130,12 +131,12 @@ def average_best_points(
     n_scores = 0
     for c in range(positions.shape[0]):
         n_scores = max(n_scores, (near_offsets[c + 1] - near_offsets[c]) * n_depths)
-    scores = np.empty(n_scores, dtype=np.float64)
-    ranked = np.empty(n_scores, dtype=np.float64)
-    products = np.empty(positions.shape[0], dtype=np.float64)
+    scores = empty(n_scores, np.float64)
+    ranked = empty(n_scores, np.float64)
+    products = empty(positions.shape[0], np.float64)
     # The event for which a channel's product was last computed, which avoids a list of needed channels.
-    computed_for = np.full(positions.shape[0], -1, dtype=np.int64)
-    places = np.empty((channels.size, 3), dtype=np.float64)
+    computed_for = full(positions.shape[0], -1, np.int64)
+    places = empty((channels.size, 3), np.float64)
     for i in range(channels.size):
         near = near_points[near_offsets[channels[i]] : near_offsets[channels[i] + 1]]
         n_valid = 0

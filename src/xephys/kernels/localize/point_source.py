@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.damped_step import damped_step
 from xephys.kernels.lib.inner import INNER, KERNEL, kernel
 
@@ -122,10 +123,10 @@ def _fit_sources(
     reach_max_um: float,
 ) -> NDArray[np.float64]:
     """Without defaults, which are types of their own for Numba: one kernel for all calls."""
-    sources = np.empty((channels.size, 4), dtype=np.float64)
+    sources = empty((channels.size, 4), np.float64)
     n_slots = neighbors.shape[1]
-    contact_x, contact_y, w = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots)
-    low, high, vectors, matrices = np.empty(3), np.empty(3), np.empty((6, 3)), np.empty((3, 3, 3))
+    contact_x, contact_y, w = empty(n_slots), empty(n_slots), empty(n_slots)
+    low, high, vectors, matrices = empty(3), empty(3), empty((6, 3)), empty((3, 3, 3))
     for i in range(channels.size):
         largest = sizes[i, 0]
         for j in range(1, n_slots):

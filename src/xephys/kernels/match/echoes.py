@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -22,7 +23,7 @@ def _count_beside(
     reach_samples: int,
 ) -> NDArray[np.int64]:
     """Number of spikes of each unit beside a larger one of each other unit: (live or silent, unit, larger unit)."""
-    beside = np.zeros((2, n_units, n_units), np.int64)
+    beside = zeros((2, n_units, n_units), np.int64)
     for i in range(samples.size):
         for step in (-1, 1):
             j = i + step
@@ -43,7 +44,7 @@ def _mark_beside(
     reach_samples: int,
 ) -> NDArray[np.bool_]:
     """Mask of the spikes in silence beside a larger spike of a unit whose echoes they may be."""
-    marked = np.zeros(samples.size, np.bool_)
+    marked = zeros(samples.size, np.bool_)
     for i in range(samples.size):
         for step in (-1, 1):
             j = i + step

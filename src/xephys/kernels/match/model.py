@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full, grown, zeros
 from xephys.kernels.lib.inner import KERNEL, kernel
 
 __all__ = ["MatchModel", "build_match_model", "shift_matrices"]
@@ -74,9 +75,9 @@ def shift_matrices(n_samples: int, *, steps_per_sample: int) -> NDArray[np.float
 @kernel
 def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     n_units, n_slots = channels.shape
-    starts = np.zeros(n_units + 1, np.int64)
-    partners = np.empty(64, np.int32)
-    on_channel = np.zeros(n_channels, np.bool_)
+    starts = zeros(n_units + 1, np.int64)
+    partners = empty(64, np.int32)
+    on_channel = zeros(n_channels, np.bool_)
     n_pairs = 0
     for u in range(n_units):
         for c in range(n_channels):
@@ -91,7 +92,7 @@ def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray
                     shared = True
             if shared:
                 if n_pairs == partners.size:
-                    partners = np.concatenate((partners, np.empty_like(partners)))
+                    partners = grown(partners, 2 * partners.size)
                 partners[n_pairs] = v
                 n_pairs += 1
         starts[u + 1] = n_pairs
@@ -115,8 +116,8 @@ def _tabulate_overlaps(
     n_ranks, n_samples = temporal.shape[1:]
     n_slots = channels.shape[1]
     n_shifts = shifted.shape[1]
-    slot_of = np.full(n_channels, -1, np.int64)
-    mixed, total, gram = np.zeros(n_samples), np.zeros(2 * n_samples - 1), np.zeros((n_ranks, n_ranks))
+    slot_of = full(n_channels, -1, np.int64)
+    mixed, total, gram = zeros(n_samples), zeros(2 * n_samples - 1), zeros((n_ranks, n_ranks))
     for u in range(first_unit, last_unit):
         for c in range(n_channels):
             slot_of[c] = -1

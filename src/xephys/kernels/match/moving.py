@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import runs_on_devices
 from xephys.kernels.lib.inner import kernel
@@ -106,8 +107,8 @@ def _gram_of_pairs(
 ) -> NDArray[np.float32]:
     """Products of the patterns of each pair, ``(pair, rank of the second, rank of the first)``."""
     n_units, n_ranks, n_slots = spatial.shape
-    gram = np.zeros((len(partners), n_ranks, n_ranks), np.float32)
-    slot_of = np.full(n_channels, -1, np.int64)
+    gram = zeros((len(partners), n_ranks, n_ranks), np.float32)
+    slot_of = full(n_channels, -1, np.int64)
     for u in range(n_units):
         slot_of[:] = -1
         for k in range(n_slots):
@@ -126,7 +127,7 @@ def _gram_of_pairs(
 @kernel
 def _patterns_at(patterns: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
     n_units, n_displacements, n_ranks, n_slots = patterns.shape
-    spatial = np.empty((n_units, n_ranks, n_slots), np.float32)
+    spatial = empty((n_units, n_ranks, n_slots), np.float32)
     for unit in range(n_units):
         at = min(max(place[unit], 0.0), float(n_displacements - 1))
         low = min(int(at), max(n_displacements - 2, 0))

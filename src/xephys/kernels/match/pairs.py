@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import INNER, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 
@@ -163,7 +164,7 @@ def larger_of_pair(
     """
     n_shifts, start, scores = pairs.overlaps.shape[1], stretch.start, stretch.scores
     single, left = -np.inf, 0.0
-    gains = np.full((stretch.units.size, max(stretch.stop - start, 0)), -np.inf)
+    gains = full((stretch.units.size, max(stretch.stop - start, 0)), -np.inf)
     for k in range(stretch.units.size):
         unit, row = stretch.units[k], stretch.rows[k]
         least = minimum[unit]
@@ -235,7 +236,7 @@ def larger_of_pairs(
     float64 array of shape (spike, 2)
         Amplitude and gain.
     """
-    spikes, values = np.full((units.size, 3), -1, np.int64), np.zeros((units.size, 2))
+    spikes, values = full((units.size, 3), -1, np.int64), zeros((units.size, 2))
     for spike in range(units.size):
         partners = pairs.units[pairs.starts[units[spike]] : pairs.starts[units[spike] + 1]]
         first = first_samples[spike]

@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import helper, kernel
 
 __all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
@@ -149,8 +150,8 @@ def spike_shares(
     [1.0, 0.0]
     """
     n_places = len(expected)
-    share = np.full(n_places, np.nan)
-    counts, center = np.zeros(n_places), 0.0
+    share = full(n_places, np.nan)
+    counts, center = zeros(n_places), 0.0
     for place in range(n_places):
         own = levels[places == place]
         counts[place] = own.size
@@ -160,7 +161,7 @@ def spike_shares(
         return share
     spread, fall = SPREAD_MAX, 2.0
     share[:] = 0.5
-    n_spikes = np.zeros(n_places)
+    n_spikes = zeros(n_places)
     for _ in range(N_ITERATIONS):
         n_spikes[:] = 0.0
         moment, weight, variance, n_false, excess = 0.0, 0.0, 0.0, 0.0, 0.0

@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full, grown, zeros
 from xephys.kernels.lib.inner import INNER, helper, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
@@ -144,7 +145,7 @@ def _search(
             if n_above:
                 for t in range(start, stop):
                     if scores[t] >= minimum and _is_peak(scores, t):
-                        _, gain = amplitude_and_gain(board.energies[unit], limits, scores[t])
+                        _, gain = amplitude_and_gain(board.energies[unit], limits, np.float64(scores[t]))
                         if gain > best:
                             gain -= _handicap(board, events, pairs, limits, unit, t)
                             if gain > best and gain >= limits.match_threshold**2:
@@ -258,7 +259,7 @@ def _take_of_pair(
     start = max(sample - limits.guard_samples, 1)
     stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
     units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
-    doubt = np.zeros((units.size, stop - start))
+    doubt = zeros((units.size, stop - start))
     stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
     doubted = False
     while True:
@@ -281,12 +282,12 @@ def _with_room(events: Events, n_events: int) -> Events:
     if n_events < events.unit.size:
         return events
     return Events(
-        np.concatenate((events.unit, events.unit)),
-        np.concatenate((events.sample, events.sample)),
-        np.concatenate((events.shift, events.shift)),
-        np.concatenate((events.following, events.following)),
-        np.concatenate((events.amplitude, events.amplitude)),
-        np.concatenate((events.gain, events.gain)),
+        grown(events.unit, 2 * events.unit.size),
+        grown(events.sample, 2 * events.sample.size),
+        grown(events.shift, 2 * events.shift.size),
+        grown(events.following, 2 * events.following.size),
+        grown(events.amplitude, 2 * events.amplitude.size),
+        grown(events.gain, 2 * events.gain.size),
     )
 
 
@@ -310,13 +311,13 @@ def pursue(
     n_units, n_samples = scores.shape
     n_blocks = (n_samples + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES
     board = Board(
-        scores, energies, minimum, np.full((n_blocks, n_units), -np.inf),
-        np.zeros((n_blocks, n_units), np.int64), np.full(n_blocks, -np.inf), np.zeros(n_blocks, np.int64),
-        np.full(n_blocks, -1, np.int64),
+        scores, energies, minimum, full((n_blocks, n_units), -np.inf),
+        zeros((n_blocks, n_units), np.int64), full(n_blocks, -np.inf), zeros(n_blocks, np.int64),
+        full(n_blocks, -1, np.int64),
     )  # fmt: skip
     events = Events(
-        np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
-        np.empty(1024), np.empty(1024),
+        empty(1024, np.int64), empty(1024, np.int64), empty(1024, np.int64), empty(1024, np.int64),
+        empty(1024), empty(1024),
     )  # fmt: skip
     none: Any = np.int64(0)  # with a literal 0, all of these functions would be compiled a second time
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
@@ -347,7 +348,7 @@ def pursue(
     n_kept = 0
     for event in range(n_events):
         n_kept += events.unit[event] >= 0
-    spikes, values = np.empty((n_kept, 3), np.int64), np.empty((n_kept, 2))
+    spikes, values = empty((n_kept, 3), np.int64), empty((n_kept, 2))
     n_kept = 0
     for event in range(n_events):
         if events.unit[event] >= 0:

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.inner import KERNEL, inner, kernel
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
@@ -93,9 +94,9 @@ def _correlate(  # type: ignore[no-untyped-def]
 ):
     n_ranks, n_taps = temporal.shape[1:]
     width = -(-(BLOCK_SAMPLES + n_taps) // UNROLL) * UNROLL
-    block = np.zeros(n_channels * width, np.float32)
-    combined = np.zeros(n_ranks * width, np.float32)
-    total = np.zeros(BLOCK_SAMPLES, np.float32)
+    block = zeros(n_channels * width, np.float32)
+    combined = zeros(n_ranks * width, np.float32)
+    total = zeros(BLOCK_SAMPLES, np.float32)
     _correlate_blocks(
         traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores,
         width, block, combined, total,
@@ -126,8 +127,8 @@ def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], score
     """Scores at every sample from those at every second one, by interpolation."""
     n_units, n_coarse = coarse.shape
     reach = weights.size
-    padded = np.empty(n_coarse + 2 * reach, np.float32)
-    between = np.empty(n_coarse, np.float32)
+    padded = empty(n_coarse + 2 * reach, np.float32)
+    between = empty(n_coarse, np.float32)
     for unit in range(n_units):
         for t in range(padded.size):
             padded[t] = coarse[unit, min(max(t - reach, 0), n_coarse - 1)]

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
@@ -186,7 +187,7 @@ def _subtract(
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
 ) -> None:
-    waveform = np.empty(shifted_temporal.shape[3])
+    waveform = empty(shifted_temporal.shape[3])
     _subtract_events(traces, units, rows, shifts, amplitudes, shifted_temporal, spatial, channels, waveform)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import kernel
 
 N_BINS = 100
@@ -95,7 +96,7 @@ def _ranges(
     amplitudes: NDArray[np.floating], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
     """The sign that makes the median of each range positive, and the smallest and largest value with that sign."""
-    signs = np.empty(starts.size, amplitudes.dtype)
+    signs = empty(starts.size, amplitudes.dtype)
     low, high = np.empty_like(signs), np.empty_like(signs)
     for k in range(starts.size):
         values = amplitudes[starts[k] : stops[k]]
@@ -116,7 +117,7 @@ def _histograms(
 ) -> NDArray[np.int64]:
     """Number of values in each bin of each range; only the last bin holds its upper edge, as in NumPy."""
     n_bins = edges.shape[1] - 1
-    counts = np.zeros((starts.size, n_bins), np.int64)
+    counts = zeros((starts.size, n_bins), np.int64)
     for k in range(starts.size):
         own = edges[k]
         for value in amplitudes[starts[k] : stops[k]]:
@@ -256,7 +257,7 @@ def first_of_near(samples: NDArray[np.int64], within_samples: int) -> NDArray[np
     >>> first_of_near(np.array([0, 5, 9, 12]), 10).tolist()
     [True, False, False, True]
     """
-    kept = np.ones(samples.size, np.bool_)
+    kept = full(samples.size, True, np.bool_)
     last = 0
     for i in range(1, samples.size):
         if samples[i] - samples[last] <= within_samples:

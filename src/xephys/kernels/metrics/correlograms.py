@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -217,7 +218,7 @@ def rates_at_spikes(bins: NDArray[np.int64], bin_s: float, size: int) -> NDArray
     """
     n_bins, half = bins[-1] + 1, size // 2
     middles = bins[:-1] + (bins[1:] - bins[:-1]) // 2
-    rates = np.zeros(bins.size)
+    rates = zeros(bins.size)
     first = 0
     for i in range(bins.size):
         if size == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, empty
 from xephys.kernels.lib.damped_step import damped_step
 from xephys.kernels.lib.inner import helper, kernel
 
@@ -46,14 +46,14 @@ def fit_decay(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, fl
     if not smallest > 0:
         return np.nan, 0.0
     values = y / largest  # so that all three unknowns are of a similar size
-    low, high, place, trial, step = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    low, high, place, trial, step = empty(3), empty(3), empty(3), empty(3), empty(3)
     low[0], high[0] = DECAY
     low[1], high[1] = SIZE[0] * values[0], SIZE[1] * values[0]
     low[2], high[2] = OFFSET[0], OFFSET[1] * smallest / largest
     place[0], place[1], place[2] = _FIRST_DECAY, values[0], smallest / largest
-    gradient, curvature = np.empty(3), np.empty((3, 3))
-    trial_gradient, trial_curvature = np.empty(3), np.empty((3, 3))
-    free, factor = np.empty(3), np.empty((3, 3))
+    gradient, curvature = empty(3), empty((3, 3))
+    trial_gradient, trial_curvature = empty(3), empty((3, 3))
+    free, factor = empty(3), empty((3, 3))
     loss = _expand(x, values, place, gradient, curvature)
     damping = 1e-3
     for _ in range(_STEPS_MAX):

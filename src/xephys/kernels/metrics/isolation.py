@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack, solve_triangular
 from scipy.special import chdtrc
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.metrics.neighbors import nearest_rows
 
@@ -166,8 +167,8 @@ def _space(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """The arrays of a :class:`Space`; ``places (near, slot)`` is where each slot of a unit goes, -1 for nowhere."""
     n, size = (stops - starts).sum(), n_channels * width
-    rows, numbers = np.zeros((n, size), np.float32), np.empty(n, np.int64)
-    sums_here, products_here = np.zeros((units.size, size)), np.zeros((size, size))
+    rows, numbers = zeros((n, size), np.float32), empty(n, np.int64)
+    sums_here, products_here = zeros((units.size, size)), zeros((size, size))
     n_slots, at = places.shape[1], 0
     for number in range(units.size):
         unit = units[number]

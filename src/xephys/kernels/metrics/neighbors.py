@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import helper, inner, kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, lanes_less, load_f32, lowest_lane, splat_f32, store
 
@@ -67,7 +68,7 @@ def _compare(
     """
     n_panels = panels.shape[0]
     limits = np.where(norms < np.inf, np.float32(np.inf), np.float32(-np.inf))
-    distances = np.empty((_ROWS, _COLUMNS), np.float32)
+    distances = empty((_ROWS, _COLUMNS), np.float32)
     filled = _filled_groups(rows, width)
     for number in range(n_panels):
         second = number * _COLUMNS
@@ -85,7 +86,7 @@ def _compare(
 def _filled_groups(rows: NDArray[np.float32], width: int) -> NDArray[np.int64]:
     """For every four rows, the groups of features that are not 0 in all of them, as bits."""
     n, n_features = rows.shape
-    filled = np.zeros(n // _ROWS, np.int64)
+    filled = zeros(n // _ROWS, np.int64)
     for row in range(n):
         for group in range(n_features // width):
             for k in range(group * width, (group + 1) * width):

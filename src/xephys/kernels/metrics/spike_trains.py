@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtr
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -17,7 +18,7 @@ from xephys.kernels.lib.inner import kernel
 def _correlogram(
     first: NDArray[np.int64], second: NDArray[np.int64], bin_samples: int, n_half: int, same: bool
 ) -> NDArray[np.int64]:
-    counts = np.zeros(2 * n_half, np.int64)
+    counts = zeros(2 * n_half, np.int64)
     reach = bin_samples * n_half
     start = 0
     for i in range(first.size):

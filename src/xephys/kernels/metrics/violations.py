@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtr
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 #: Contaminations tried in :func:`sliding_violations`.
@@ -30,7 +31,7 @@ def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below
     >>> short_intervals(np.array([0, 10, 50]), np.array([0, 3]), 20.0).tolist()
     [1]
     """
-    counts = np.zeros(bounds.size - 1, np.int64)
+    counts = zeros(bounds.size - 1, np.int64)
     for unit in range(bounds.size - 1):
         for i in range(bounds[unit] + 1, bounds[unit + 1]):
             counts[unit] += samples[i] - samples[i - 1] < below_samples
@@ -55,7 +56,7 @@ def near_pairs(
     >>> near_pairs(np.array([0, 10, 20]), np.array([0, 1]), np.array([3, 3]), 20).tolist()
     [3, 1]
     """
-    counts = np.zeros(starts.size, np.int64)
+    counts = zeros(starts.size, np.int64)
     for train in range(starts.size):
         for i in range(starts[train], stops[train]):
             for j in range(i + 1, stops[train]):

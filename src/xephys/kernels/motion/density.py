@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.motion.interpolate import bracket
 
@@ -38,7 +39,7 @@ def registered_counts(
 
     Peaks beyond the ends are ignored.
     """
-    counts = np.zeros((n_levels, n_depths), np.float32)
+    counts = zeros((n_levels, n_depths), np.float32)
     for i in range(len(depth_um)):
         z = int(np.floor((depth_um[i] - displacement_um[i] - low_um) / bin_um))
         if 0 <= z < n_depths:
@@ -71,7 +72,7 @@ def moving_shares(
         Lower end of the depths, and width of a bin.
     """
     n_depths = density.shape[1]
-    share = np.full(len(depth_um), 0.5, np.float32)
+    share = full(len(depth_um), 0.5, np.float32)
     for i in range(len(depth_um)):
         z = int(np.floor((depth_um[i] - displacement_um[i] - low_um) / bin_um))
         seen = int(np.floor((depth_um[i] - low_um) / bin_um))
@@ -119,11 +120,11 @@ def pulls(
         Output, zeros before: ``(time, knot)``, and ``(time, knot, 2)``, of each knot and shared with the next one.
     """
     n_levels, n_depths = density.shape
-    own = np.zeros((n_levels, n_depths), np.float32)
+    own = zeros((n_levels, n_depths), np.float32)
     single = depth_kernel[len(depth_kernel) // 2] * level_kernel[len(level_kernel) // 2]
     nothing = np.float32(0.0)
     background, crowd = _BACKGROUND_PEAKS * single, _CROWD_PEAKS * single
-    curvature, squared = np.zeros((len(knot_um), 2)), np.zeros(len(knot_um))
+    curvature, squared = zeros((len(knot_um), 2)), zeros(len(knot_um))
     for t in range(len(offsets) - 1):
         first, last = offsets[t], offsets[t + 1]
         for i in range(first, last):
@@ -175,7 +176,7 @@ def _as_precision(
     the mean squared slope. The precision of a weighted sum of slopes is the square of its curvature over its variance.
     """
     n_knots = len(squared)
-    for_slope, for_information = np.zeros(n_knots), np.zeros(n_knots)
+    for_slope, for_information = zeros(n_knots), zeros(n_knots)
     for b in range(n_knots):
         real = curvature[b, 0] - curvature[b, 1]
         if real > 0.0 and squared[b] > _NOTHING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import helper, kernel
 
 
@@ -49,18 +50,18 @@ def pair_lags(
     while high > low and window[high - 1] == 0.0:
         high -= 1
     n_lags = 2 * lag_max + 1
-    lag = np.zeros((n_times, len(time_lags)), np.float32)
-    correlation = np.zeros((n_times, len(time_lags)), np.float32)
-    padded = np.zeros((n_times, high - low + 2 * lag_max), np.float32)
-    mean = np.zeros((n_times, n_lags), np.float32)
-    spread = np.zeros((n_times, n_lags), np.float32)
+    lag = zeros((n_times, len(time_lags)), np.float32)
+    correlation = zeros((n_times, len(time_lags)), np.float32)
+    padded = zeros((n_times, high - low + 2 * lag_max), np.float32)
+    mean = zeros((n_times, n_lags), np.float32)
+    spread = zeros((n_times, n_lags), np.float32)
     for t in range(n_times):
         for j in range(padded.shape[1]):
             z = low - lag_max + j
             if 0 <= z < n_depths:
                 padded[t, j] = raster[t, z]
         _moments(padded[t], window[low:high], mean[t], spread[t])
-    product = np.zeros(n_lags, np.float32)
+    product = zeros(n_lags, np.float32)
     for t in range(first, n_times):
         for k in range(len(time_lags)):
             early = t - time_lags[k]
@@ -84,7 +85,7 @@ def _moments(
 ) -> None:
     """Mean and standard deviation of a row under the window, at each shift."""
     n_lags = len(mean)
-    square = np.zeros(n_lags, np.float32)
+    square = zeros(n_lags, np.float32)
     for z in range(len(window)):
         for m in range(n_lags):
             value = padded[z + m]

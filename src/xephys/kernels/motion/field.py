@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, zeros
 from xephys.kernels.lib.inner import kernel
 
 #: Number of samples that the mean over all depths of equal distance counts for, beside those seen at two depths.
@@ -137,9 +137,9 @@ def best_course(likelihood: NDArray[np.float64], fall: float) -> NDArray[np.int6
     ([0, 0, 0], [0, 1, 0])
     """
     n_times, n_shifts = likelihood.shape
-    came_from = np.zeros((n_times, n_shifts), np.int16)
-    score, previous = np.zeros(n_shifts), np.zeros(n_shifts)
-    source = np.zeros(n_shifts, np.int16)
+    came_from = zeros((n_times, n_shifts), np.int16)
+    score, previous = zeros(n_shifts), zeros(n_shifts)
+    source = zeros(n_shifts, np.int16)
     for t in range(n_times):
         if t > 0:
             # The best source of a displacement is its own, or that of a neighbor one step farther on.
@@ -160,7 +160,7 @@ def best_course(likelihood: NDArray[np.float64], fall: float) -> NDArray[np.int6
             highest = max(highest, score[k])
         for k in range(n_shifts):
             score[k] -= highest
-    course = np.zeros(n_times, np.int64)
+    course = zeros(n_times, np.int64)
     if n_times == 0:
         return course
     course[-1] = np.argmax(score)

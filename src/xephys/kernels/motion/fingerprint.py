@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -32,7 +33,7 @@ def fingerprints(
         Numbers of bins.
     """
     n_times = len(offsets) - 1
-    out = np.zeros((n_times, n_depths, n_levels), np.float32)
+    out = zeros((n_times, n_depths, n_levels), np.float32)
     for t in range(n_times):
         for i in range(offsets[t], offsets[t + 1]):
             if 0 <= depth_bin[i] < n_depths:
@@ -74,7 +75,7 @@ def shift_scores(
         Whether what leaves at one end enters at the other; otherwise nothing enters.
     """
     n_times, n_depths, n_levels = prints.shape
-    scores = np.zeros((n_times, 2 * shift_max + 1), np.float32)
+    scores = zeros((n_times, 2 * shift_max + 1), np.float32)
     for t in range(n_times):
         for m in range(2 * shift_max + 1):
             shift = applied[t] + m - shift_max
@@ -95,7 +96,7 @@ def shift_scores(
 def aligned_sum(prints: NDArray[np.float32], applied: NDArray[np.int64], circular: bool) -> NDArray[np.float64]:
     """Sum of the fingerprints, each shifted up by its shift, ``(depth, level)``."""
     n_times, n_depths, n_levels = prints.shape
-    total = np.zeros((n_depths, n_levels))
+    total = zeros((n_depths, n_levels))
     for t in range(n_times):
         for z in range(n_depths):
             source = z - applied[t]

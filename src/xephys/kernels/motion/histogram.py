@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 #: A Gaussian is cut at this many standard deviations.
@@ -31,7 +32,7 @@ def depth_raster(
     n_depths: int,
 ) -> NDArray[np.float32]:
     """Sum of the weights of the peaks in each cell, ``(n_times, n_depths)``; peaks beyond the cells are left out."""
-    raster = np.zeros((n_times, n_depths), np.float32)
+    raster = zeros((n_times, n_depths), np.float32)
     for i in range(len(time_bin)):
         t, z = time_bin[i], depth_bin[i]
         if 0 <= t < n_times and 0 <= z < n_depths:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import inner, kernel
 
 #: A registered depth is found by iteration until it moves by less than this.
@@ -45,7 +46,7 @@ def displacement_at(
     -------
     float64, one value per point.
     """
-    out = np.empty(len(time_s), np.float64)
+    out = empty(len(time_s), np.float64)
     _fill_values(displacement_um, cell_time_s, cell_depth_um, shank_index, time_s, depth_um, registered, out)
     return out
 

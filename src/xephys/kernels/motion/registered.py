@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.kriging import interpolation_weights
 
@@ -60,7 +61,7 @@ def resting_channels(
 def _nearest(
     x_um: NDArray[np.float64], y_um: NDArray[np.float64], positions_um: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    nearest = np.zeros(len(x_um), np.int64)
+    nearest = zeros(len(x_um), np.int64)
     for spike in range(len(x_um)):
         least = np.inf
         for channel in range(len(positions_um)):

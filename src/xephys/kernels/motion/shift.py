@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.motion.interpolate import value_at
 
@@ -164,8 +165,8 @@ def _shift(
     weight: NDArray[np.float32],
 ) -> None:
     n_samples, n_channels = core.shape
-    block = np.zeros((n_channels, _BLOCK), np.float32)
-    mixed = np.zeros(_BLOCK, np.float32)
+    block = zeros((n_channels, _BLOCK), np.float32)
+    mixed = zeros(_BLOCK, np.float32)
     first = 0
     while first < n_samples:
         # Blocks are aligned to the recording's time axis: the choice must not depend on where a tile or a part begins.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import inner, kernel
 
 #: Minimum precision per µm² of every bin, so that a walk without any anchor stays solvable.
@@ -95,12 +96,12 @@ def smooth_walk(
         ``(knot, knot)``: sum of the expected outer products of the steps, times their weights.
     """
     n_times, n_knots = slope.shape
-    inverse = np.zeros((n_times, n_knots, n_knots))
-    right, course, variance = np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots))
-    size = np.zeros(n_times)
-    moment, left = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
-    gain, shared = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
-    known = np.zeros((n_knots, n_knots))  # precision of a bin by itself and all bins before it
+    inverse = zeros((n_times, n_knots, n_knots))
+    right, course, variance = zeros((n_times, n_knots)), zeros((n_times, n_knots)), zeros((n_times, n_knots))
+    size = zeros(n_times)
+    moment, left = zeros((n_knots, n_knots)), zeros((n_knots, n_knots))
+    gain, shared = zeros((n_knots, n_knots)), zeros((n_knots, n_knots))
+    known = zeros((n_knots, n_knots))  # precision of a bin by itself and all bins before it
     for t in range(n_times):
         block, seen = inverse[t], right[t]
         for b in range(n_knots):

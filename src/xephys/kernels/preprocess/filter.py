@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, inner, kernel
 from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
@@ -190,9 +191,9 @@ def _readable_rows(traces: NDArray[Any], before: int, after: int) -> tuple[NDArr
 @kernel
 def _filtfilt(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
     rows = len(source) // channels
-    block = np.zeros(ROWS * WIDTH)
-    state = np.empty(len(coefficients) * 4 * WIDTH)
-    forward = np.empty(rows * WIDTH, np.float32)
+    block = zeros(ROWS * WIDTH)
+    state = empty(len(coefficients) * 4 * WIDTH)
+    forward = empty(rows * WIDTH, np.float32)
     _both_ways(source, channels, before, n, coefficients, gain, filtered, block, state, forward)
 
 
@@ -225,8 +226,8 @@ def _both_ways(  # type: ignore[no-untyped-def]
 
 @kernel
 def _forward(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
-    block = np.zeros(ROWS * WIDTH)
-    state = np.empty(len(coefficients) * 4 * WIDTH)
+    block = zeros(ROWS * WIDTH)
+    state = empty(len(coefficients) * 4 * WIDTH)
     for first in range(0, channels, WIDTH):
         width = min(WIDTH, channels - first)
         for start in range(0, before + n, ROWS):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.median import median_deviations
@@ -74,7 +75,7 @@ METHODS = {"mad": median_absolute_deviation, "std": standard_deviation, "rms": r
 def _spreads(rows):  # type: ignore[no-untyped-def]
     """Standard deviation of each column of ``rows``."""
     n, channels = rows.shape
-    means, squares = np.zeros(channels), np.zeros(channels)
+    means, squares = zeros(channels), zeros(channels)
     for t in range(n):
         for c in range(channels):
             means[c] += rows[t, c]

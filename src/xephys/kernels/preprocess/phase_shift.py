@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
@@ -133,8 +134,8 @@ def phase_shift(
 @kernel
 def _convolve(source, channels, response, stride, length, shifted):  # type: ignore[no-untyped-def]
     rows = len(shifted) // channels
-    block = np.zeros((BLOCK + length - 1 + TILE) * LANES, np.float32)
-    result = np.empty(TILE * LANES, np.float32)
+    block = zeros((BLOCK + length - 1 + TILE) * LANES, np.float32)
+    result = empty(TILE * LANES, np.float32)
     for start in range(0, rows, BLOCK):
         count = min(BLOCK, rows - start)
         for first in range(0, channels, LANES):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, inner, kernel
@@ -226,9 +227,9 @@ def reference_sets(
         usable &= _checked_mask(good, channels)
     members = [np.flatnonzero(usable & (labels == label)) for label in range(labels.max(initial=0) + 1)]
     named = len(members) - left_alone.any()
-    empty = [label for label, member in enumerate(members[:named]) if len(member) == 0]
-    if empty and channels:
-        name = "the recording" if groups is None else f"group {np.unique(groups[~left_alone])[empty[0]]}"
+    missing = [label for label, member in enumerate(members[:named]) if len(member) == 0]
+    if missing and channels:
+        name = "the recording" if groups is None else f"group {np.unique(groups[~left_alone])[missing[0]]}"
         raise ValueError(f"{name} has no good reference channel; name other reference channels or drop the group")
     offsets = np.concatenate([[0], np.cumsum([len(member) for member in members])])
     return np.concatenate(members).astype(np.int64), offsets.astype(np.int64), labels
@@ -239,9 +240,9 @@ def _common(source, members, offsets, labels, median, referenced):  # type: igno
     rows, channels = source.shape
     groups = len(offsets) - 1
     flat, target = source.reshape(-1), referenced.reshape(-1)
-    values = np.empty(channels + LANES, np.float32)
-    level = np.zeros(groups, np.float32)
-    spacing = np.zeros(groups, np.float32)
+    values = empty(channels + LANES, np.float32)
+    level = zeros(groups, np.float32)
+    spacing = zeros(groups, np.float32)
     _common_rows(flat, rows, channels, members, offsets, labels, median, values, level, spacing, target)
 
 
@@ -311,9 +312,9 @@ def _local(source, members, offsets, median, referenced):  # type: ignore[no-unt
     most = 0
     for c in range(channels):
         most = max(most, offsets[c + 1] - offsets[c])
-    block = np.zeros(channels * LANES, np.float32)
-    sorting = np.empty(most * LANES, np.float32)
-    level = np.empty(LANES, np.float32)
+    block = zeros(channels * LANES, np.float32)
+    sorting = empty(most * LANES, np.float32)
+    level = empty(LANES, np.float32)
     for start in range(0, rows, LANES):
         count = min(LANES, rows - start)
         for t in range(count):

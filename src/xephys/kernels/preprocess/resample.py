@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import kernel
 
 #: Length of the low-pass, in samples of the slower of the two rates on either side.
@@ -87,7 +88,7 @@ def _low_pass(up: int, down: int) -> NDArray[np.float64]:
 def _polyphase(traces, first, start, up, down, taps, out):  # type: ignore[no-untyped-def]
     n, channels = out.shape
     half = len(taps) // 2
-    total = np.empty(channels)
+    total = empty(channels)
     for k in range(n):
         place = (start + k) * down
         low = -((half - place) // up)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 RUN = np.dtype(
@@ -41,7 +42,7 @@ def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_
     [False, True, True, True, False, False]
     """
     n, n_channels = traces.shape
-    silent = np.zeros((n, n_channels), np.bool_)
+    silent = zeros((n, n_channels), np.bool_)
     # A run that is long enough holds one of these samples and the one before it: few have to be looked at.
     step = max(n_samples_min - 1, 1)
     for t in range(0 if n_samples_min < 2 else step, n, step):
@@ -104,7 +105,7 @@ def _fill(
 ) -> None:
     """Fill each silent sample from its channel's own level and the deviations of live neighbors from theirs."""
     n, n_channels = traces.shape
-    levels = np.zeros(n_channels, np.float64)
+    levels = zeros(n_channels, np.float64)
     for c in range(n_channels):
         count = 0
         for t in range(n):
@@ -213,7 +214,7 @@ def _beside_silence(
     stops: NDArray[np.int64],
     offsets: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    beside = np.zeros(samples.size, np.bool_)
+    beside = zeros(samples.size, np.bool_)
     for i in range(samples.size):
         for k in range(neighbors.shape[1]):
             c = neighbors[channels[i], k]

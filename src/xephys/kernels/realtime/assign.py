@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full
 from xephys.kernels.lib.inner import KERNEL
 
 #: Variation of a spike's size, the same on all channels, and of each channel by itself; both relative. Neurons that
@@ -170,9 +171,9 @@ def assign(
         Mean squared difference from the pattern in units of the noise; NaN without a sequence.
     """
     n_slots = neighbors.shape[1]
-    label = np.full(len(samples), -1, np.int32)
-    time = np.empty(len(samples), np.float64)
-    distance = np.full(len(samples), np.nan, np.float32)
+    label = full(len(samples), -1, np.int32)
+    time = empty(len(samples), np.float64)
+    distance = full(len(samples), np.nan, np.float32)
     for i in range(len(samples)):
         own = channels[i]
         time[i] = samples[i] + offsets[i]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import bimodality
 from xephys.kernels.cluster.parts import rows_by_label
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.realtime.assign import Limits, Sequences
 from xephys.kernels.realtime.branches import LATENCY_WEIGHT, RATIO_MAX
@@ -86,8 +87,8 @@ def _are_one(
 def _similar_pairs(sequences, root_std, limits):  # type: ignore[no-untyped-def]
     """Pairs of sequences with near roots that are within the limits, and their difference relative to these."""
     n, n_slots = sequences.channels.shape
-    pairs = np.empty((max(n, 1) * 64, 2), np.int64)
-    score = np.empty(max(n, 1) * 64)
+    pairs = empty((max(n, 1) * 64, 2), np.int64)
+    score = empty(max(n, 1) * 64)
     count = 0
     for a in range(n):
         root = sequences.channels[a, 0]

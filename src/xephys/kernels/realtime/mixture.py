@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full
 from xephys.kernels.lib.inner import KERNEL
 
 #: Rounds of expectation and maximization, and the change of the mean log likelihood at which they end earlier.
@@ -17,14 +18,14 @@ def _fit(values: NDArray[np.float64], n_components: int, floor: float) -> tuple[
     """Log likelihood, and responsibilities ``(value, component)``; starts from equal parts of the sorted values."""
     n = len(values)
     ordered = np.sort(values)
-    mean = np.empty(n_components)
-    spread = np.empty(n_components)
-    weight = np.full(n_components, 1.0 / n_components)
+    mean = empty(n_components)
+    spread = empty(n_components)
+    weight = full(n_components, 1.0 / n_components)
     for k in range(n_components):
         part = ordered[k * n // n_components : (k + 1) * n // n_components]
         mean[k] = part.mean()
         spread[k] = max(part.std(), floor)
-    likely = np.empty((n, n_components))
+    likely = empty((n, n_components))
     total = -np.inf
     for _ in range(N_ROUNDS):
         before = total

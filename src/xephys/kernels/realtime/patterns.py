@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.realtime.assign import Limits, Sequences, make_sequences
 
@@ -106,13 +107,13 @@ def usable_patterns(
 def _sums(roots, neighbors, label, shift, slot_of, n_slots):  # type: ignore[no-untyped-def]
     """Number of spikes, mean amplitude, latency and probability per slot, and the deviation on the root."""
     n = len(slot_of)
-    count = np.zeros(n, np.int64)
-    seen = np.zeros((n, n_slots))
-    detected = np.zeros((n, n_slots))
-    amplitude = np.zeros((n, n_slots))
-    late = np.zeros((n, n_slots))
-    likely = np.zeros((n, n_slots))
-    square = np.zeros(n)
+    count = zeros(n, np.int64)
+    seen = zeros((n, n_slots))
+    detected = zeros((n, n_slots))
+    amplitude = zeros((n, n_slots))
+    late = zeros((n, n_slots))
+    likely = zeros((n, n_slots))
+    square = zeros(n)
     for i in range(len(label)):
         s = label[i]
         if s < 0:

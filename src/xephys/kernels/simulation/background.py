@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -13,7 +14,7 @@ def mix_modes(modes: NDArray[np.floating], loading: NDArray[np.float64]) -> NDAr
     A plain loop instead of BLAS, whose order of additions may change with the number of threads.
     """
     n, n_modes = modes.shape
-    out = np.zeros((n, loading.shape[1]), np.float32)
+    out = zeros((n, loading.shape[1]), np.float32)
     for t in range(n):
         for m in range(n_modes):
             value = np.float32(modes[t, m])
@@ -29,7 +30,7 @@ def lower_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     A plain loop, for the reason of :func:`mix_modes`.
     """
     n = matrix.shape[0]
-    root = np.zeros((n, n))
+    root = zeros((n, n))
     for i in range(n):
         for j in range(i + 1):
             left = matrix[i, j]
@@ -47,7 +48,7 @@ def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], fa
     factor + 3`` rows. The spline's own low-pass (sinc to the fourth) suppresses images.
     """
     n_samples, n_channels = traces.shape
-    basis = np.empty((factor, 4), np.float32)
+    basis = empty((factor, 4), np.float32)
     for i in range(factor):
         f = i / factor
         basis[i, 0] = (1.0 - f) ** 3 / 6.0
@@ -103,7 +104,7 @@ def digitise(
     A dead channel shows only its offset.
     """
     n_samples, n_channels = traces.shape
-    out = np.empty((n_samples, n_channels), np.int16)
+    out = empty((n_samples, n_channels), np.int16)
     inverse = np.float32(1.0 / gain_uv)
     high, low = np.float32(full_scale), np.float32(-full_scale)
     factor = np.where(live, inverse, np.float32(0.0)).astype(np.float32)

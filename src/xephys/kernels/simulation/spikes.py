@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import KERNEL, kernel
 
 
@@ -76,9 +77,9 @@ def add_spikes(
     n_components = bank.gain.shape[1]
     n_table = bank.waveforms.shape[1]
     duration = (n_table - 1) / bank.oversampling
-    near = np.empty(n_channels, np.int64)
-    weight = np.empty((n_channels, n_components), np.float32)
-    delay = np.empty((n_channels, n_components), np.float64)
+    near = empty(n_channels, np.int64)
+    weight = empty((n_channels, n_components), np.float32)
+    delay = empty((n_channels, n_components), np.float64)
     for s in range(time.size):
         u = unit[s]
         radius = bank.radius[u]
@@ -148,7 +149,7 @@ def rest_templates(
 @kernel
 def keep_refractory(time: NDArray[np.float64], refractory: float) -> NDArray[np.bool_]:
     """Mask of the events of the sorted ``time`` that follow the last one kept by at least ``refractory``."""
-    keep = np.zeros(time.size, np.bool_)
+    keep = zeros(time.size, np.bool_)
     last = -np.inf
     for i in range(time.size):
         if time[i] - last >= refractory:
@@ -164,7 +165,7 @@ def fatigue(time: NDArray[np.float64], step: float, recovery: float) -> NDArray[
     Every spike closes the fraction ``step`` of the gap to 1, and exhaustion decays with the time constant ``recovery``
     (in the unit of ``time``). It is 0 for a spike after a long silence and grows along a burst.
     """
-    out = np.zeros(time.size, np.float32)
+    out = zeros(time.size, np.float32)
     state = 0.0
     for i in range(1, time.size):
         state = (state + step * (1.0 - state)) * np.exp(-(time[i] - time[i - 1]) / recovery)

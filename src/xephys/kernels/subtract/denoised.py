@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.localize.center_of_mass import center_of_weights
 from xephys.kernels.localize.point_source import enforce_decrease, fit_sources
@@ -152,7 +153,7 @@ def _largest(
     slots: NDArray[np.int32],
 ) -> NDArray[np.float64]:
     """Largest absolute value of each denoised waveform on each channel, zero for padding."""
-    sizes = np.zeros((channels.size, slots.shape[1]), dtype=np.float64)
+    sizes = zeros((channels.size, slots.shape[1]), np.float64)
     for i in range(channels.size):
         for j in range(slots.shape[1]):
             slot = slots[channels[i], j]
@@ -181,7 +182,7 @@ def _project(
     places: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     n_slots, n_features = neighbors.shape[1], basis.shape[1]
-    projections = np.zeros((rows.size, n_slots, n_features), dtype=np.float32)
+    projections = zeros((rows.size, n_slots, n_features), np.float32)
     for i in range(rows.size):
         for t in range(len(basis)):
             row = rows[i] + shifts[i] + t - basis_nbefore

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import find_candidates
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, empty, grown, zeros
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.subtract.snippet import REALIGN_SAMPLES, denoise_snippet, peak_shift, take_snippet
 
@@ -47,22 +47,22 @@ def subtract_in_rounds(
     n_slots = subtracted.shape[1]
     # Snippets and their realigned peaks stay inside the tile.
     first, last = nbefore + REALIGN_SAMPLES, n_rows - (n_samples - nbefore) - REALIGN_SAMPLES
-    state = np.zeros((n_rows, n_channels), dtype=np.uint8)
-    out_rows = np.empty(256, dtype=np.int64)
-    out_shifts = np.empty(256, dtype=np.int64)
-    out_channels = np.empty(256, dtype=np.int64)
-    out_gains = np.empty(256, dtype=np.float64)
-    out_coefficients = np.empty((256, n_slots, n_components), dtype=np.float32)
+    state = zeros((n_rows, n_channels), np.uint8)
+    out_rows = empty(256, np.int64)
+    out_shifts = empty(256, np.int64)
+    out_channels = empty(256, np.int64)
+    out_gains = empty(256, np.float64)
+    out_coefficients = empty((256, n_slots, n_components), np.float32)
     count = 0
-    coefficients = np.empty((n_slots, n_components), dtype=np.float32)
+    coefficients = empty((n_slots, n_components), np.float32)
     rows, channels = find_candidates(residual, first, last, low, high)
     while rows.size:
-        sizes = np.empty(rows.size, dtype=np.float64)
+        sizes = empty(rows.size, np.float64)
         for i in range(rows.size):
             value = residual[rows[i], channels[i]]
             sizes[i] = -trough_priority * value if value < 0 else value
         leading = suppress_weaker(rows, channels, sizes, competing, n_samples, 1.0)
-        changed = np.zeros(n_rows, dtype=np.bool_)
+        changed = zeros(n_rows, np.bool_)
         for i in range(rows.size):
             if not leading[i]:
                 continue
@@ -81,11 +81,11 @@ def subtract_in_rounds(
             take_snippet(residual, row - nbefore, slots, components, coefficients)
             changed[row - nbefore - 1 : row - nbefore + n_samples + 1] = True
             if count == out_rows.size:
-                out_rows = np.append(out_rows, np.empty(count, dtype=np.int64))
-                out_shifts = np.append(out_shifts, np.empty(count, dtype=np.int64))
-                out_channels = np.append(out_channels, np.empty(count, dtype=np.int64))
-                out_gains = np.append(out_gains, np.empty(count, dtype=np.float64))
-                longer = np.empty((2 * count, n_slots, n_components), dtype=np.float32)
+                out_rows = grown(out_rows, 2 * count)
+                out_shifts = grown(out_shifts, 2 * count)
+                out_channels = grown(out_channels, 2 * count)
+                out_gains = grown(out_gains, 2 * count)
+                longer = empty((2 * count, n_slots, n_components), np.float32)
                 copy_values(out_coefficients.reshape(-1), longer[:count].reshape(-1))
                 out_coefficients = longer
             out_rows[count], out_shifts[count], out_channels[count], out_gains[count] = row, shift, channel, gain
@@ -115,8 +115,8 @@ def _open_candidates(
     last: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Candidates that were not examined: the old ones of unchanged rows, and those found anew in changed rows."""
-    more_rows = np.empty(max(64, 2 * rows.size), dtype=np.int64)
-    more_channels = np.empty(more_rows.size, dtype=np.int64)
+    more_rows = empty(max(64, 2 * rows.size), np.int64)
+    more_channels = empty(more_rows.size, np.int64)
     count, i, row = 0, 0, first
     while row < last:
         if not changed[row]:
@@ -157,8 +157,8 @@ def _keep(
     if closed & _CLOSED or (closed & _CLOSED_TO_PEAKS and residual[row, channel] > 0):
         return count, rows, channels
     if count == rows.size:
-        rows = np.append(rows, np.empty(count, dtype=np.int64))
-        channels = np.append(channels, np.empty(count, dtype=np.int64))
+        rows = grown(rows, 2 * count)
+        channels = grown(channels, 2 * count)
     rows[count], channels[count] = row, channel
     return count + 1, rows, channels
 

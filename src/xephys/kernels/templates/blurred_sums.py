@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 __all__ = ["blurred_sum"]
@@ -74,7 +75,7 @@ def _descend(
 ) -> tuple[NDArray[np.float64], float]:
     """Non-negative weights that explain the most energy, found by coordinate descent, and that energy."""
     n = scores.size
-    weights, left = np.zeros(n), scores.copy()
+    weights, left = zeros(n), scores.copy()
     explained = 0.0
     for _ in range(N_ROUNDS_MAX):
         gained = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import helper, kernel
 
 #: Strictness: a join needs pairs that are probable on average, or all of them; at 0, one probable pair is enough.
@@ -50,7 +51,7 @@ def link_units(
     """
     n_units = session.size
     track = np.arange(n_units)
-    following = np.full(n_units, -1, np.int64)
+    following = full(n_units, -1, np.int64)
     last = np.arange(n_units)
     for unit in range(fixed.size):
         if fixed[unit] != unit:
@@ -58,7 +59,7 @@ def link_units(
             following[last[fixed[unit]]] = unit
             last[fixed[unit]] = unit
     start, partner, of_pair = _pairs_of_units(first, second, n_units)
-    seen = np.full(n_units, -1.0)
+    seen = full(n_units, -1.0)
     least = np.log(probability_min / (1.0 - probability_min))
     for pair in range(first.size):
         if probability[pair] < probability_min:
@@ -92,15 +93,15 @@ def _pairs_of_units(
     first: NDArray[np.int64], second: NDArray[np.int64], n_units: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The pairs of each unit, stored in rows, to look up the probability of any two units: starts, partners, pairs."""
-    start = np.zeros(n_units + 1, np.int64)
+    start = zeros(n_units + 1, np.int64)
     for pair in range(first.size):
         start[first[pair] + 1] += 1
         start[second[pair] + 1] += 1
     for unit in range(n_units):
         start[unit + 1] += start[unit]
     fill = start[:-1].copy()
-    partner = np.empty(2 * first.size, np.int64)
-    of_pair = np.empty(2 * first.size, np.int64)
+    partner = empty(2 * first.size, np.int64)
+    of_pair = empty(2 * first.size, np.int64)
     for pair in range(first.size):
         for unit, other in ((first[pair], second[pair]), (second[pair], first[pair])):
             partner[fill[unit]] = other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -37,7 +38,7 @@ def removal_gains(
     >>> removal_gains(np.array([[0]], np.int32), np.array([[0.0]], np.float32), np.array([True]), np.log([0.5]), 0.0)
     array([0.])
     """
-    gains = np.zeros(len(log_weights))
+    gains = zeros(len(log_weights))
     n_held_out = 0
     for i in range(len(candidates)):
         if not held_out[i]:

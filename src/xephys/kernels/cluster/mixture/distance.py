@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from xephys.kernels.cluster.mixture.fit import Mixture
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.lib.arrays import full
 from xephys.kernels.lib.inner import kernel
 
 #: Units near each that are tried for a spike besides its candidates.
@@ -49,8 +50,8 @@ def unit_distances(
     >>> unit_distances(np.array([0, 3]), np.arange(3, dtype=np.int32), means, np.ones(3), 3)[0].round(2)
     array([0.  , 0.  , 1.42], dtype=float32)
     """
-    distances = np.full((n_units, n_units), np.inf, np.float32)
-    largest = np.full((n_units, n_units), -1.0, np.float32)
+    distances = full((n_units, n_units), np.inf, np.float32)
+    largest = full((n_units, n_units), -1.0, np.float32)
     n_entries = directions.shape[2]
     for s in range(len(starts) - 1):
         for p in range(starts[s], starts[s + 1]):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.neighborhoods import Rows
 from xephys.kernels.cluster.mixture.pairs import Pairs, Projected
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import KERNEL
 
 #: Responsibilities below this are left out of the sums.
@@ -155,16 +156,16 @@ def expect_cell(
     n_rows, n_keep = candidates.shape
     n_own, n_columns, n_entries = directions.shape
     rank = n_columns - 1
-    best_units = np.full((n_rows, n_keep), -1, np.int32)
-    best = np.full((n_rows, n_keep), -np.inf, np.float32)
-    products = np.zeros((n_own, n_columns, n_entries))
-    moments = np.zeros((n_own, n_columns, n_columns))
-    totals = np.zeros((2, N_TOTALS))
-    tried = np.full(n_own, -1, np.int64)
-    order = np.empty(n_own, np.int32)
-    residual = np.zeros((n_own, rank))
-    kept = np.zeros(n_keep, np.int32)
-    scores = np.zeros(n_keep)
+    best_units = full((n_rows, n_keep), -1, np.int32)
+    best = full((n_rows, n_keep), -np.inf, np.float32)
+    products = zeros((n_own, n_columns, n_entries))
+    moments = zeros((n_own, n_columns, n_columns))
+    totals = zeros((2, N_TOTALS))
+    tried = full(n_own, -1, np.int64)
+    order = empty(n_own, np.int32)
+    residual = zeros((n_own, rank))
+    kept = zeros(n_keep, np.int32)
+    scores = zeros(n_keep)
     factors = np.ones(n_columns)
     for i in range(n_rows):
         n_tried = 0

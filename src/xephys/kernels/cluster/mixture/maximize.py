@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, full, zeros
 from xephys.kernels.lib.inner import kernel
 
 #: The prior counts as this number of spikes without mean, or without loadings.
@@ -85,7 +85,7 @@ def maximize_unit(
     """The M-step of one unit; parameters as for `maximize`, of its own pairs. Features never observed become 0."""
     n_features, n_columns = loadings.shape
     n_entries = entries.shape[1]
-    place = np.full(n_features, -1, np.int64)
+    place = full(n_features, -1, np.int64)
     n_used = 0
     for s in neighborhoods:
         for e in range(n_entries):
@@ -95,12 +95,12 @@ def maximize_unit(
         if place[feature] == 0:
             place[feature] = n_used
             n_used += 1
-    prior = np.full(n_columns, PRIOR_OF_LOADINGS)
+    prior = full(n_columns, PRIOR_OF_LOADINGS)
     prior[0] = PRIOR_OF_MEAN
-    current = np.zeros((n_used, n_columns))
+    current = zeros((n_used, n_columns))
     scale = np.ones(n_used)
-    blocks = np.zeros((n_used, n_columns, n_columns))
-    right = np.zeros((n_used, n_columns))
+    blocks = zeros((n_used, n_columns, n_columns))
+    right = zeros((n_used, n_columns))
     for feature in range(n_features):
         if place[feature] >= 0:
             copy_values(loadings[feature], current[place[feature]])
@@ -165,7 +165,7 @@ def _apply(
     for at in range(n_used):
         for c in range(n_columns):
             image[at, c] = prior[c] * values[at, c] / scale[at]
-    part = np.zeros((n_entries, n_columns))
+    part = zeros((n_entries, n_columns))
     for k in range(len(neighborhoods)):
         s = neighborhoods[k]
         part[:] = 0.0

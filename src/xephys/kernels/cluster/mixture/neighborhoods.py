@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 
 #: Spikes of one neighborhood beyond this number form another cell, so that the cells of a tetrode are many.
@@ -147,10 +148,10 @@ def whiten_features(
     """
     n_components = features.shape[2]
     n_entries = whiten.shape[1]
-    out = np.zeros((len(rows), n_entries), np.float32)
-    raw = np.zeros(n_entries)
+    out = zeros((len(rows), n_entries), np.float32)
+    raw = zeros(n_entries)
     # Of independent features, each depends on itself alone.
-    first = np.zeros(whiten.shape[:2], np.int64)
+    first = zeros(whiten.shape[:2], np.int64)
     for s in range(len(whiten)):
         for e in range(n_entries):
             while first[s, e] < e and whiten[s, e, first[s, e]] == 0:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, zeros
 from xephys.kernels.lib.inner import kernel
 
 #: A unit can appear on a neighborhood that holds at least this share of its energy, or of its spikes.
@@ -167,11 +167,11 @@ def project_units(
     """
     n_pairs, n_columns, n_entries = len(units), loadings.shape[2], entries.shape[1]
     rank = n_columns - 1
-    directions = np.zeros((n_pairs, n_columns, n_entries), np.float32)
-    constant = np.zeros(n_pairs)
-    shift = np.zeros((n_pairs, rank))
-    posterior = np.zeros((n_pairs, rank, rank))
-    raw = np.zeros((n_columns, n_entries))
+    directions = zeros((n_pairs, n_columns, n_entries), np.float32)
+    constant = zeros(n_pairs)
+    shift = zeros((n_pairs, rank))
+    posterior = zeros((n_pairs, rank, rank))
+    raw = zeros((n_columns, n_entries))
     for s in range(len(starts) - 1):
         for pair in range(starts[s], starts[s + 1]):
             for e in range(n_entries):

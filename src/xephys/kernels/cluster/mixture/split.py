@@ -14,7 +14,7 @@ from xephys.kernels.cluster.mixture.fit import Mixture
 from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, Members, evaluate, only, parts_of, spikes_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
-from xephys.kernels.lib.copies import copy_values
+from xephys.kernels.lib.arrays import copy_values, full, zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
@@ -158,7 +158,7 @@ def _factors(
     posterior: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     rank = shift.shape[1]
-    factors = np.zeros((len(whitened), rank))
+    factors = zeros((len(whitened), rank))
     for i in range(len(whitened)):
         for b in range(rank):
             value = dot(directions[pair[i], 1 + b], whitened[i]) - shift[pair[i], b]
@@ -190,12 +190,12 @@ def k_means(
     True
     """
     n_points, n_dims = points.shape
-    best, found = np.inf, np.zeros(n_points, np.int32)
+    best, found = np.inf, zeros(n_points, np.int32)
     n_clusters = min(n_clusters, n_points)
     for attempt in range(n_tries):
-        centers = np.zeros((n_clusters, n_dims))
-        distances = np.full(n_points, np.inf)
-        labels = np.zeros(n_points, np.int32)
+        centers = zeros((n_clusters, n_dims))
+        distances = full(n_points, np.inf)
+        labels = zeros(n_points, np.int32)
         for k in range(n_clusters):
             draw = splitmix(seed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(attempt * n_clusters + k + 1))
             share = float(draw >> np.uint64(11)) / 9007199254740992.0
@@ -213,8 +213,8 @@ def k_means(
         total = 0.0
         for _ in range(n_rounds):
             before, total = total, 0.0
-            sums = np.zeros((n_clusters, n_dims))
-            counts = np.zeros(n_clusters, np.int64)
+            sums = zeros((n_clusters, n_dims))
+            counts = zeros(n_clusters, np.int64)
             for i in range(n_points):
                 nearest = np.inf
                 for k in range(n_clusters):

@@ -9,6 +9,7 @@ from xephys.kernels.cluster.mixture.fit import UNITS_PER_TASK, Mixture, Run, in_
 from xephys.kernels.cluster.mixture.maximize import maximize_unit
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import log_places, possible_pairs
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
@@ -148,9 +149,9 @@ def hold_out(labels: NDArray[np.int32], seed: int) -> NDArray[np.bool_]:
     (1, 2, 1)
     """
     n_labels = labels.max() + 2 if len(labels) else 1
-    ranks = np.zeros(n_labels, np.int64)
-    first = np.zeros(n_labels, np.bool_)
-    held_out = np.zeros(len(labels), np.bool_)
+    ranks = zeros(n_labels, np.int64)
+    first = zeros(n_labels, np.bool_)
+    held_out = zeros(len(labels), np.bool_)
     for i in range(len(labels)):
         label = labels[i] + 1
         if ranks[label] % 2 == 0:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
@@ -14,7 +15,7 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 @kernel
 def _samples_beyond(traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Samples at which any good channel reaches the threshold."""
-    found = np.zeros(traces.shape[0], np.bool_)
+    found = zeros(traces.shape[0], np.bool_)
     for t in range(traces.shape[0]):
         for c in range(traces.shape[1]):
             if good[c] and abs(traces[t, c]) >= threshold:

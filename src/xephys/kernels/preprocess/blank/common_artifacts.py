@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.preprocess.blank.guard import blanked, within_guard
@@ -19,7 +20,7 @@ def _crowded_samples(
     guard_samples: int,
 ) -> NDArray[np.bool_]:
     n_samples, n_channels = traces.shape
-    found = np.zeros(n_samples, np.bool_)
+    found = zeros(n_samples, np.bool_)
     for t in range(n_samples):
         count = 0
         for c in range(n_channels):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.preprocess.blank.guard import blanked, within_guard
@@ -20,8 +21,8 @@ def _mostly_beyond(
     traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_channels_min: int, reach: int
 ) -> NDArray[np.bool_]:
     n_samples, n_channels = traces.shape
-    found = np.zeros(n_samples, np.bool_)
-    beyond = np.zeros(n_channels, np.int64)
+    found = zeros(n_samples, np.bool_)
+    beyond = zeros(n_channels, np.int64)
     for t in range(-reach, n_samples):
         entering, leaving = t + reach, t - reach - 1
         noisy = 0

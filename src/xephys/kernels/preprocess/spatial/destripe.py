@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.mixing import mix_channels
 
@@ -127,9 +128,9 @@ def _hann_mean(traces, window, mean):  # type: ignore[no-untyped-def]
     turn_re, turn_im = np.cos(angle), -np.sin(angle)
     last_re, last_im = np.cos(angle * (window - 1)), np.sin(angle * (window - 1))
     weight = 0.5 * (window - 1)
-    plain = np.zeros(channels)
-    real = np.zeros(channels)
-    imag = np.zeros(channels)
+    plain = zeros(channels)
+    real = zeros(channels)
+    imag = zeros(channels)
     for k in range(window):
         re, im = np.cos(angle * k), np.sin(angle * k)
         for c in range(channels):

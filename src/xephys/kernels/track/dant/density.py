@@ -12,6 +12,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty, full, zeros
 from xephys.kernels.lib.inner import kernel
 
 
@@ -66,8 +67,8 @@ def _grown(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Units in the order in which the tree reaches them from the first one, and the distance of each step (Prim)."""
     n_units = bounds.size - 1
-    trail, steps = np.zeros(n_units, np.int64), np.zeros(n_units - 1, np.float64)
-    reached = np.zeros(n_units, np.bool_)
+    trail, steps = zeros(n_units, np.int64), zeros(n_units - 1, np.float64)
+    reached = zeros(n_units, np.bool_)
     heap = [(0.0, 0)]
     n_reached = 0
     while len(heap):
@@ -90,7 +91,7 @@ def _linkage(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArr
     """The two parts of each merge, numbered after the units, and the sizes of all parts."""
     n_units = first.size + 1
     parent, sizes = np.arange(2 * n_units - 1), np.ones(2 * n_units - 1, np.int64)
-    children = np.empty((n_units - 1, 2), np.int64)
+    children = empty((n_units - 1, 2), np.int64)
     for k in range(n_units - 1):
         for side in range(2):
             node = first[k] if side == 0 else second[k]
@@ -109,10 +110,10 @@ def _condensed(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """Clusters of two and more units, level by level: parent, density of birth, size; and where each unit leaves."""
     n_units = children.shape[0] + 1
-    parent, born = np.full(n_units, -1, np.int64), np.zeros(n_units, np.float64)
-    size = np.zeros(n_units, np.float64)
-    member, left = np.zeros(n_units, np.int64), np.zeros(n_units, np.float64)
-    queue, cluster = np.empty(2 * n_units - 1, np.int64), np.zeros(2 * n_units - 1, np.int64)
+    parent, born = full(n_units, -1, np.int64), zeros(n_units, np.float64)
+    size = zeros(n_units, np.float64)
+    member, left = zeros(n_units, np.int64), zeros(n_units, np.float64)
+    queue, cluster = empty(2 * n_units - 1, np.int64), zeros(2 * n_units - 1, np.int64)
     queue[0], size[0] = 2 * n_units - 2, n_units
     n_clusters, head, tail = 1, 0, 1
     while head < tail:
@@ -145,11 +146,11 @@ def _selected(
 ) -> NDArray[np.int64]:
     """Clusters that outweigh the sum of their parts; the whole is none."""
     n_clusters = parent.size
-    parts, chosen = np.zeros(n_clusters, np.float64), np.zeros(n_clusters, np.bool_)
+    parts, chosen = zeros(n_clusters, np.float64), zeros(n_clusters, np.bool_)
     for c in range(n_clusters - 1, 0, -1):
         chosen[c] = stability[c] >= parts[c] and size[c] <= size_max
         parts[parent[c]] += stability[c] if chosen[c] else parts[c]
-    number = np.full(n_clusters, -1, np.int64)
+    number = full(n_clusters, -1, np.int64)
     n_found = 0
     for c in range(1, n_clusters):
         if number[parent[c]] >= 0:

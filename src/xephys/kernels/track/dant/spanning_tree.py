@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import helper, kernel
 
 #: Rows that are read at once.
@@ -77,10 +78,10 @@ def _reduced(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Forest of the edges of an earlier forest and of the upper triangle of a block of rows."""
     parent, part = np.arange(n_units), np.arange(n_units)
-    best = np.empty(n_units, np.float64)
-    best_i, best_j = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
-    out_i, out_j = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
-    out_s = np.empty(n_units, np.float64)
+    best = empty(n_units, np.float64)
+    best_i, best_j = empty(n_units, np.int64), empty(n_units, np.int64)
+    out_i, out_j = empty(n_units, np.int64), empty(n_units, np.int64)
+    out_s = empty(n_units, np.float64)
     n_out = 0
     while True:
         best[:] = -np.inf
