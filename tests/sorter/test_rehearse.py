@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from xephys.sorter import rehearse as module
-from xephys.sorter.rehearse import compiling_ahead, is_compiled
+from xephys.sorter.rehearse import Beside, compiling_ahead, is_compiled
 
 SAME_KERNELS = """
 import sys
 from numba.core.dispatcher import Dispatcher
-from xephys.kernels.cluster.modes import joined_modes
+from xephys.kernels.cluster.modes import _join
 from xephys.kernels.curate.merge import _similarities
 from xephys.kernels.match.features import _add_templates
 from xephys.kernels.match.pursuit import pursue
@@ -28,7 +31,7 @@ from xephys.testing import simulate_recording
 
 rehearse()
 kernels = (
-    pursue, _add_templates, _correlate, _interleave, joined_modes, _balanced_score, _similarities, pulls, smooth_walk
+    pursue, _add_templates, _correlate, _interleave, _join, _balanced_score, _similarities, pulls, smooth_walk
 )
 before = [list(kernel.signatures) for kernel in kernels]
 assert all(before), "a kernel was not rehearsed"
@@ -39,7 +42,7 @@ every = {kernel for name, module in sys.modules.items() if name.startswith("xeph
          for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}
 again = sorted(kernel.__name__ for kernel in every if len(kernel.signatures) > 1)
 # Integers and floats are scaled; the rest are short helpers of two callers.
-twice = {"_scale", "_add", "_collect", "amplitude_and_gain"}
+twice = {"_scale", "_add", "_collect"}
 assert set(again) <= twice, f"compiled for more than one set of types: {again}"
 assert max(len(kernel.signatures) for kernel in every) <= 2, "compiled for more than two sets of types"
 """
@@ -93,3 +96,82 @@ def test_compiled_kernels_on_disk_are_recognized(tmp_path, monkeypatch):
 def test_rehearsed_kernels_are_those_of_a_sort():
     process = subprocess.run([sys.executable, "-c", SAME_KERNELS], capture_output=True, text=True, env=dict(os.environ))
     assert process.returncode == 0, process.stderr
+
+
+def test_a_kernel_that_the_other_process_compiles_is_awaited():
+    said, told = queue.SimpleQueue(), threading.Event()
+
+    def lines():
+        yield "a.kernel\n"
+        told.set()
+        said.get()
+        yield "another.kernel\n"
+        said.get()
+
+    beside = Beside(lines())
+    assert told.wait(10)
+    while beside.current != "a.kernel":
+        time.sleep(0.001)
+    assert not beside.wait_for("unknown.kernel")
+    waiting = threading.Thread(target=beside.wait_for, args=("a.kernel",), daemon=True)
+    waiting.start()
+    assert waiting.is_alive()
+    said.put(None)
+    waiting.join(10)
+    assert not waiting.is_alive()
+    said.put(None)  # the process ends, so nothing is awaited any more
+    assert beside.wait_for("another.kernel") in (True, False)
+
+
+SHARED = """
+import sys
+from numba.core import event
+from xephys.kernels.motion.smoother import smooth_walk
+from xephys.sorter import rehearse as module
+import numpy as np
+
+module.is_compiled = lambda: False
+module.os.cpu_count = lambda: 2
+module.PROGRAM = "from xephys.sorter.rehearse import announce; announce(); " + sys.argv[1]
+call = lambda: smooth_walk(np.zeros((4, 2)), np.ones((4, 2, 2)), np.zeros((4, 2)), np.eye(2), np.ones(4))
+compiled = []
+
+
+class Listener(event.Listener):
+    def on_start(self, event):
+        compiled.append(event.data["dispatcher"].py_func.__name__)
+
+    def on_end(self, event):
+        pass
+
+
+event.register("numba:compile", Listener())
+follow = module.Beside._change
+begun = module.Condition()
+
+
+def change(self, name):
+    follow(self, name)
+    with begun:
+        begun.notify_all()
+
+
+module.Beside._change = change
+with begun, module.compiling_ahead():
+    begun.wait(100)  # the second process has begun
+    call()
+print("smooth_walk" in compiled)
+"""
+
+
+@pytest.mark.parametrize(("program", "again"), [("CALL", False), ("print('another.kernel', flush=True)", True)])
+def test_what_the_second_process_compiles_the_first_does_not(tmp_path, program, again):
+    call = "import numpy as np; from xephys.kernels.motion.smoother import smooth_walk; " + next(
+        line.split("lambda: ")[1] for line in SHARED.splitlines() if line.startswith("call")
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    process = subprocess.run(
+        [sys.executable, "-c", SHARED, program.replace("CALL", call)],
+        capture_output=True, text=True, env=environment, timeout=300,
+    )  # fmt: skip
+    assert process.stdout.strip() == str(again), process.stderr
