@@ -106,6 +106,6 @@ def test_locations_are_as_exact_as_those_of_units_that_are_one_neuron():
     features = np.zeros((400, 7))
     features[:, 2:5] = np.log1p(apart / 3.0)
     scale = location_scale(features, np.where(np.arange(400) < 200, 0.99, 0.01))
-    np.testing.assert_allclose(scale, [0.3 * 0.674 * 3, 0.5 * 0.674 * 3, 3.0], rtol=0.2)
+    np.testing.assert_allclose(scale, [0.3 * 1.645, 0.5 * 1.645, 3.0], rtol=0.2)
     assert location_scale(features, np.zeros(400)) == location_scale(features[:0], np.empty(0)) == (3.0, 3.0, 3.0)
     np.testing.assert_allclose(rescaled(features, scale)[:, 2:5], np.log1p(apart / scale))

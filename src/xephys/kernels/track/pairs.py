@@ -15,8 +15,9 @@ BLOCK = 256
 #: Differences in depth, x and z count on a logarithmic scale beyond these values in µm, before it is learned how exact
 #: locations are.
 SCALE_UM = (3.0, 3.0, 3.0)
-#: The learned scale is this many times the median difference between units of one neuron, and no smaller than this.
-SCALE_MEDIANS, SCALE_MIN_UM = 3.0, 0.3
+#: The learned scale is this quantile of the differences between units of one neuron, and no smaller than this: strong
+#: units are exact to less than it, and some weak ones are not.
+SCALE_QUANTILE, SCALE_MIN_UM = 0.9, 0.3
 #: Axes of the locations in the order of the features, and the columns of these.
 AXES, PLACED = [1, 0, 2], [2, 3, 4]
 #: How much more a unit's amplitude and location may differ if its template is all news, and how much of a template
@@ -187,11 +188,11 @@ def location_scale(features: NDArray[np.float64], probability: NDArray[np.float6
     features : (pair, feature)
         With the scale :data:`SCALE_UM`.
     probability : (pair,)
-        That the pair is one neuron; the weight of the pair in the medians.
+        That the pair is one neuron; the weight of the pair.
 
     Examples
     --------
-    >>> features = np.zeros((5, 7)); features[:, 2:5] = np.log1p(np.array([0.2, 0.4, 20.0]) / 3.0)
+    >>> features = np.zeros((5, 7)); features[:, 2:5] = np.log1p(np.array([0.6, 1.2, 20.0]) / 3.0)
     >>> tuple(round(scale, 6) for scale in location_scale(features, np.ones(5)))
     (0.6, 1.2, 3.0)
     """
@@ -200,8 +201,9 @@ def location_scale(features: NDArray[np.float64], probability: NDArray[np.float6
     for differences, largest in zip(apart.T, SCALE_UM, strict=True):
         order = np.argsort(differences, kind="stable")
         total = np.cumsum(probability[order])
-        median = differences[order][np.searchsorted(total, total[-1] / 2)] if len(order) and total[-1] > 0 else largest
-        out.append(float(np.clip(SCALE_MEDIANS * median, SCALE_MIN_UM, largest)))
+        some = len(order) > 0 and total[-1] > 0
+        most = differences[order][np.searchsorted(total, SCALE_QUANTILE * total[-1])] if some else largest
+        out.append(float(np.clip(most, SCALE_MIN_UM, largest)))
     return out[0], out[1], out[2]
 
 
