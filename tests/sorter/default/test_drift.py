@@ -38,7 +38,7 @@ def test_every_unit_is_found_in_one_piece(drifting, followed):
 
 def test_weak_units_are_found_while_the_tissue_moves_and_spikes_of_others_judged_at_rest(monkeypatch):
     """Interpolation leaves less of noise than of units: two of these would pass for noise if it left all of it."""
-    from xephys.sorter.default import sort
+    from xephys.sorter.steps import select
 
     judged = []
 
@@ -46,8 +46,8 @@ def test_weak_units_are_found_while_the_tissue_moves_and_spikes_of_others_judged
         judged.append(spikes)
         return leave_out(spikes, **settings)
 
-    leave_out = sort.without_spikes_of_others
-    monkeypatch.setattr(sort, "without_spikes_of_others", without_spikes_of_others)
+    leave_out = select.without_spikes_of_others
+    monkeypatch.setattr(select, "without_spikes_of_others", without_spikes_of_others)
     recording, truth = simulate_recording(
         duration_s=30.0, n_channels=32, n_units=20, seed=7, rate_median_hz=12.0, drift="slow", drift_um=40.0,
         amplitude_range_uv=(19.0, 60.0),
