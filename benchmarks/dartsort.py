@@ -75,7 +75,11 @@ def with_earlier(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     earlier = json.loads(EARLIER.read_text(encoding="utf-8"))
     return [
         *runs,
-        *(made for made in earlier if (made["set"], made["sorter"]) not in now and (made["set"], OURS) in now),
+        *(
+            {**made, "earlier": True}
+            for made in earlier
+            if (made["set"], made["sorter"]) not in now and (made["set"], OURS) in now
+        ),
     ]
 
 
@@ -88,14 +92,15 @@ def report(runs: list[dict[str, Any]]) -> list[str]:
         lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), ""))
         for (of, sorter), made in peers:
             if of == name:
-                times = made["cpu_s"] / done[name, OURS]["cpu_s"] if made["state"] == "done" else None
-                lines.append((name, MEANING[sorter], *_cells(made), "" if times is None else f"{times:.0f} ×"))
+                beside = made["state"] == "done" and "earlier" not in made
+                times = f"{made['cpu_s'] / done[name, OURS]['cpu_s']:.0f} ×" if beside else ""
+                lines.append((name, MEANING[sorter] + ", earlier" * ("earlier" in made), *_cells(made), times))
     kinds = dict.fromkeys(parsed(name)[0] for name, _ in by)
     parts = [
         "# The preset `dartsort`, dartsort itself, and `default`",
         "Accuracy by SpikeInterface's comparison, 0 for true units that are not found; well detected: 0.8 or more;\n"
         "extra: false positive / redundant / overmerged. CPU time of the whole process, imports included, on one core\n"
-        "of a shared machine.",
+        "of a shared machine; runs marked as earlier are of another hour of it, so their times are not compared.",
         "## Beside dartsort",
         *_summary(done),
         table(("set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "of ours"), lines),
@@ -129,8 +134,8 @@ def _summary(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         if shared:
             ours, theirs = ([done[name, of] for name in shared] for of in (OURS, sorter))
             accuracies = [np.mean([made["score"]["accuracy"] for made in side]) for side in (ours, theirs)]
-            ratios = [b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]
-            spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×"
+            ratios = [b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True) if "earlier" not in b]
+            spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×" if ratios else ""
             which = "drifting" if drifting else "still"
             lines.append(
                 (MEANING[sorter], f"{len(shared)} {which}", f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread)

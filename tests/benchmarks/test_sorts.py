@@ -215,7 +215,7 @@ def test_dartsort_beside_itself_and_default(load):
     ours = {**made(dartsort.OURS, 0.5, 4.0), "set": "short16:10"}
     rows = dartsort.with_earlier([ours])
     assert {row["sorter"] for row in rows[1:]} == set(dartsort.PEERS)  # runs of an earlier folder
-    assert dartsort.with_earlier(rows) == rows and "no motion | 1 still |" in "".join(dartsort.report(rows))
+    assert dartsort.with_earlier(rows) == rows and "no motion, earlier |" in "".join(dartsort.report(rows))
     assert "no motion | 1 still | 0.750 | 0.625 | 50 to 50 × |" in page
     assert "its defaults | over 60 s |" in page
     assert "published weights | 1 drifting | 0.500 | 0.250 | 100 to 100 × |" in page
