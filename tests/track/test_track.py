@@ -178,13 +178,18 @@ def with_responses(sessions, truth, seed, n_bins=20):
 
 
 def test_responses_tell_neurons_apart_where_waveforms_do_not():
-    """Weak, noisy units without spike trains: with responses, more of them are followed, and no fewer are right."""
-    kind = {"n_sessions": 3, "n_neurons": 40, "noise_uv": 16.0, "gain_sd": 0.3, "dropout": 0.1, "seed": 6}
-    sessions, truth = simulate_sessions(**kind)
-    sessions = [session.drop_vars("autocorrelogram") for session in sessions]
-    plain, told = track_units(sessions), track_units(with_responses(sessions, truth, 0))
-    without, given = outcome(plain, truth), outcome(told, truth)
-    assert given[0] >= 0.98 and given[1] > without[1] + 0.1
+    """Weak, noisy units without spike trains: with responses, a third fewer are lost, and no fewer are right."""
+    missed = np.zeros(2)
+    for seed in (4, 5, 6):
+        sessions, truth = simulate_sessions(
+            n_sessions=3, n_neurons=40, noise_uv=16.0, gain_sd=0.3, dropout=0.1, seed=seed
+        )
+        sessions = [session.drop_vars("autocorrelogram") for session in sessions]
+        plain, told = track_units(sessions), track_units(with_responses(sessions, truth, 0))
+        found = [outcome(tracks, truth) for tracks in (plain, told)]
+        missed += [1 - recall for _, recall, *_ in found]
+        assert found[1][0] >= 0.98
+    assert missed[1] < missed[0] * 2 / 3
     assert "peth" not in plain["footprints"] and (plain["pairs"]["features"].sel(feature="peth") == 0).all()
 
 
