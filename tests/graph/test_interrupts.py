@@ -36,6 +36,15 @@ def test_an_interrupt_at_the_start_of_the_first_thread_ends_the_process():
     assert b"KeyboardInterrupt" in ended.stderr
 
 
+@pytest.fixture
+def interruptible():
+    """Processes that a shell starts in the background ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupts_wait_for_the_end_and_one_counts():
     seen = []
     with pytest.raises(KeyboardInterrupt), interrupts_wait():
