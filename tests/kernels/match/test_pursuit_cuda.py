@@ -32,9 +32,12 @@ def scores_of(model, traces):
 def on_device(xp, scores, given, **options):
     pairs = given["pairs"]._replace(likeness=xp.asarray(given["pairs"].likeness))
     moved = {**given, "minimum": xp.asarray(given["minimum"]), "pairs": pairs}
-    found = device.pursue(xp, xp.asarray(scores.copy()), **moved, **options)
-    order = np.lexsort((to_host(found.unit), to_host(found.sample)))
-    return {name: to_host(getattr(found, name))[order] for name in ("unit", "sample", "shift", "amplitude", "gain")}
+    whole, real, n_spikes = device.take_spikes(xp, xp.asarray(scores.copy()), **moved, **options)
+    rows = {"unit": whole[device.UNIT], "sample": whole[device.SAMPLE], "shift": whole[device.SHIFT]}
+    rows |= {"amplitude": real[device.AMPLITUDE], "gain": real[device.GAIN]}
+    found = {name: to_host(row[:n_spikes]) for name, row in rows.items()}
+    order = np.lexsort((found["unit"], found["sample"]))
+    return {name: values[order] for name, values in found.items()}
 
 
 def assert_same(found, scores, given):

@@ -32,7 +32,7 @@ from xephys.kernels.match.pairs_cuda import (
     sub_sample_peak,
 )
 from xephys.kernels.match.pursuit import SEARCH_SAMPLES
-from xephys.kernels.match.pursuit_device import Spikes, neighborhoods
+from xephys.kernels.match.pursuit_device import neighborhoods
 
 #: Thread blocks per multiprocessor. All must be resident at once, because they wait for each other.
 TEAMS_A_PROCESSOR = 2
@@ -45,7 +45,7 @@ AMPLITUDE, GAIN, TURN = 0, 1, 2
 #: Positions in the array of counters: arrivals at the barrier, spikes in either table, spikes ready to be put back.
 ARRIVED, TAKEN, READY = 0, 1, 3
 
-__all__ = ["AMPLITUDE", "GAIN", "SAMPLE", "SHIFT", "UNIT", "Taken", "pursue", "take_spikes"]
+__all__ = ["AMPLITUDE", "GAIN", "SAMPLE", "SHIFT", "UNIT", "Taken", "take_spikes"]
 
 
 class Taken(NamedTuple):
@@ -343,24 +343,6 @@ def tables(
     return pair_of, starts, np.nonzero(within)[1].astype(np.int32), far.astype(np.uint8)
 
 
-def pursue(
-    xp: Any,
-    scores: Any,
-    *,
-    energies: NDArray[np.float64],
-    minimum: Any,
-    pairs: Pairs,
-    limits: Limits,
-    n_threads: int = TEAM,
-) -> Spikes:
-    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes are in no particular order."""
-    given = {"energies": energies, "minimum": minimum, "pairs": pairs, "limits": limits}
-    whole, real, n = take_spikes(xp, scores, **given, n_threads=n_threads)
-    return Spikes(
-        *(whole[row, :n] for row in (UNIT, SAMPLE, SHIFT)), *(real[row, :n] for row in (AMPLITUDE, GAIN, TURN))
-    )
-
-
 def take_spikes(
     xp: Any,
     scores: Any,
@@ -371,7 +353,7 @@ def take_spikes(
     limits: Limits,
     n_threads: int = TEAM,
 ) -> Taken:
-    """The pursuit, with its arguments; the spikes stay in the kernel's tables.
+    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes stay in the kernel's tables.
 
     ``scores`` are changed in place if they are contiguous. NumPy arrays are accepted if Numba simulates a device, with
     one block of ``n_threads`` threads, a power of two.
