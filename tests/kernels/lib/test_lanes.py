@@ -49,6 +49,18 @@ def turned(source, target):
     transpose(source, 0, 16, target, 0, 16)
 
 
+@njit
+def fetched(source, index):
+    lanes.prefetch(source, index)
+    return source[0]
+
+
+def test_fetching_ahead_changes_nothing_even_outside_the_array():
+    source = np.arange(4, dtype=np.int16)
+    assert [fetched(source, index) for index in (0, 3, -(10**9), 10**9)] == [0] * 4
+    np.testing.assert_array_equal(source, np.arange(4))
+
+
 def test_operations_are_those_of_numpy():
     rng = np.random.default_rng(0)
     a, b = rng.integers(-50, 50, (2, 16)).astype(np.float32)

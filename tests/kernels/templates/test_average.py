@@ -49,6 +49,29 @@ def test_partial_sums_add_up_to_a_loop_over_spikes() -> None:
     assert (channels < 0).any()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_runs_of_channels_and_scattered_ones_are_summed_to_the_bit(dtype: type) -> None:
+    """Sums of float32 samples depend on their order, which is that of time wherever a channel is among the slots."""
+    rng = np.random.default_rng(1)
+    traces = (1000 * rng.standard_normal((2000, 60))).astype(dtype)
+    samples, units = np.sort(rng.integers(20, 1960, 300)), rng.integers(0, 4, 300)
+    channels = np.full((5, 43), -1, np.int32)  # the last unit has no spikes
+    channels[0] = rng.permutation(60)[:43]
+    channels[1, :35] = rng.permutation(np.arange(20, 55))
+    channels[2, :8] = np.arange(8)[::-1]
+    channels[3, 5:7] = 59, 0
+    sums, counts = accumulate_waveforms(
+        traces, before=0, after=0, start=0, samples=samples, units=units, channels=channels, nbefore=0, nafter=1
+    )
+    around, _ = accumulate_waveforms(
+        traces, before=20, after=40, start=20, samples=samples, units=units, channels=channels, nbefore=20, nafter=35
+    )
+    expected, num_spikes = sums_by_loop(traces, samples, units, channels, 20, 35)
+    np.testing.assert_array_equal(around, expected)
+    np.testing.assert_array_equal(sums[:, 0], expected[:, 20])
+    np.testing.assert_array_equal(counts, num_spikes)
+
+
 def test_halo_shorter_than_the_waveform_is_refused() -> None:
     with pytest.raises(ValueError, match="halo of 5 \\+ 40 samples is shorter"):
         accumulate_waveforms(

@@ -100,6 +100,17 @@ def _store(typingctx: Any, array: Any, index: Any, vector: Any) -> Typed:
     return types.none(array, types.intp, vector), codegen
 
 
+def _prefetch(typingctx: Any, array: Any, index: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        builder.call(function, [pointer, *(ir.Constant(INT32, flag) for flag in (0, 3, 1))])  # to read, into L1, data
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), codegen
+
+
 def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Typed:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = args[0].type
@@ -235,6 +246,7 @@ load_f32: Any = _loader(F32)  # load_f32(array, index): 16 numbers, as float32
 splat_f64: Any = _splatter(F64)  # splat_f64(x): x in every lane
 splat_f32: Any = _splatter(F32)
 store: Any = intrinsic(_store)  # store(array, index, vector): write all lanes, rounded to the array's float dtype
+prefetch: Any = intrinsic(_prefetch)  # prefetch(array, index): start to fetch its cache line, which may lie outside
 # transpose(source, index, step, target, there, target_step): 16 × 16 float32, rows `step` elements apart
 transpose: Any = intrinsic(_transpose)
 fma: Any = intrinsic(_fma)  # fma(a, b, c): a × b + c, rounded once where the processor can (AVX2, ARM64)

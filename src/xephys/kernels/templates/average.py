@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import inner, kernel
+from xephys.kernels.lib.lanes import add, load_f64, prefetch, store
 
 __all__ = [
     "accumulate_waveforms",
@@ -65,35 +67,53 @@ def nearest_channels(
 
 
 @kernel
-def _add_waveforms(
-    traces: NDArray[np.float32 | np.int16],
-    rows: NDArray[np.int64],
-    units: NDArray[np.int64],
-    channels: NDArray[np.int64],
-    sums: NDArray[np.float64],
-    counts: NDArray[np.int64],
-) -> None:
-    _add_each(traces, rows, units, channels, sums, counts)
+def _add_waveforms(  # type: ignore[no-untyped-def]
+    traces, n_channels, rows, borders, channels, slots, sums
+):
+    total = empty(sums.shape[1] * sums.shape[2], np.float64)
+    _add_by_unit(traces, n_channels, rows, borders, channels, slots, sums, total)
 
 
 @inner
-def _add_each(
-    traces: NDArray[np.float32 | np.int16],
-    rows: NDArray[np.int64],
-    units: NDArray[np.int64],
-    channels: NDArray[np.int64],
-    sums: NDArray[np.float64],
-    counts: NDArray[np.int64],
-) -> None:
-    n_samples, n_slots = sums.shape[1], sums.shape[2]
-    for event in range(rows.size):
-        unit = units[event]
-        counts[unit] += 1
-        wanted = channels[unit]
+def _add_by_unit(  # type: ignore[no-untyped-def]
+    traces, n_channels, rows, borders, channels, slots, sums, total
+):
+    """Add the spikes of one unit after the other, on its channels in ascending order.
+
+    The sums of one unit stay in the cache, and neighbouring channels are added by vectors.
+    """
+    n_units, n_samples, n_slots = sums.shape
+    for unit in range(n_units):
+        if borders[unit] == borders[unit + 1]:
+            continue
+        total[:] = 0.0
+        first = 0
+        while first < n_slots:
+            last = first + 1
+            while last < n_slots and channels[unit, last] == channels[unit, last - 1] + 1:
+                last += 1
+            for spike in range(borders[unit], borders[unit + 1]):
+                here = rows[spike] * n_channels + channels[unit, first]
+                ahead = (rows[min(spike + 1, rows.size - 1)] - rows[spike]) * n_channels
+                _add_rows(traces, here, n_channels, ahead, total, first, n_slots, n_samples, last - first)
+            first = last
         for t in range(n_samples):
-            row, total = traces[rows[event] + t], sums[unit, t]
             for k in range(n_slots):
-                total[k] += row[np.uintp(wanted[k])]  # unsigned, which skips the check for negative indices
+                sums[unit, t, slots[unit, k]] = total[t * n_slots + k]
+
+
+@inner
+def _add_rows(traces, here, step, ahead, total, there, total_step, n_rows, width):  # type: ignore[no-untyped-def]
+    """Add rows of ``width`` consecutive values, and fetch those of the next spike, which lie ``ahead`` of them."""
+    whole = width // 8 * 8
+    for t in range(n_rows):
+        source, target = here + t * step, there + t * total_step
+        for k in range(0, width, 16):
+            prefetch(traces, source + ahead + k)
+        for k in range(0, whole, 8):
+            store(total, target + k, add(load_f64(total, target + k), load_f64(traces, source + k)))
+        for k in range(whole, width):
+            total[target + k] += traces[source + k]
 
 
 @with_device_twin
@@ -152,11 +172,16 @@ def accumulate_waveforms(
         )
     stop = start + traces.shape[0] - before - after
     first, last = np.searchsorted(samples, [start, stop])
+    owners = units[first:last]
+    by_unit = np.argsort(owners, kind="stable")  # the order in which each sum is rounded is still that of time
+    rows = (samples[first:last] - start + before - nbefore)[by_unit].astype(np.int64)
+    counts = np.bincount(owners, minlength=channels.shape[0]).astype(np.int64)
+    borders = np.append(0, np.cumsum(counts))
+    slots = np.argsort(channels, axis=1, kind="stable")
+    ascending = np.maximum(np.take_along_axis(channels, slots, axis=1), 0).astype(np.int64)
     sums = np.zeros((channels.shape[0], nbefore + nafter, channels.shape[1]))
-    counts = np.zeros(channels.shape[0], np.int64)
-    rows = np.ascontiguousarray(samples[first:last] - start + before - nbefore, dtype=np.int64)
-    owners = np.ascontiguousarray(units[first:last], dtype=np.int64)
-    _add_waveforms(traces, rows, owners, np.maximum(channels, 0).astype(np.int64), sums, counts)
+    contiguous = np.ascontiguousarray(traces)
+    _add_waveforms(contiguous.reshape(-1), traces.shape[1], rows, borders, ascending, slots, sums)
     sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed anyway, which is quicker than testing every sample
     return sums, counts
 
