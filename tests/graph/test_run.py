@@ -1,18 +1,15 @@
-"""What a task does: tiles, padding at the recording's true ends only, events owned by one chunk, one BLAS thread."""
+"""What a task does: tiles, padding at the recording's true ends only, events owned by one chunk."""
 
 from __future__ import annotations
 
 import itertools
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from xephys.graph import run
 from xephys.graph.plan import Stage
-from xephys.graph.run import Program, Reader, run_events, run_partials, run_traces, single_threaded_blas, visible_arrays
+from xephys.graph.run import Program, Reader, run_events, run_partials, run_traces, visible_arrays
 from xephys.kernels.preprocess.scale import fill_scaled, scale
 
 from . import toys
@@ -166,45 +163,6 @@ def test_a_tile_s_sum_belongs_to_the_range_in_which_it_begins():
         found |= part
     assert sorted(found) == [0, 1, 2, 3, 4, 5]
     np.testing.assert_array_equal(found[5]["total"], TRACES[5000:].astype(np.float32).sum(axis=0))
-
-
-def blas_threads():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
-
-
-@pytest.fixture
-def two_blas_threads():
-    """Set the limit from threads that end, because threadpoolctl lets only one living thread set limits."""
-    for n in (2, 1):
-        setting = threading.Thread(target=threadpool_limits, args=(n, "blas"))
-        setting.start()
-        setting.join()
-        if n == 2:
-            assert blas_threads() == {2}
-            yield
-
-
-@pytest.mark.usefixtures("two_blas_threads")
-@pytest.mark.parametrize("first_ends_last", [True, False])
-def test_blas_has_one_thread_until_the_last_task_ends(first_ends_last):
-    entered, leave = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
-
-    def task(k):
-        with single_threaded_blas():
-            entered[k].set()
-            leave[k].wait(10)
-
-    with ThreadPoolExecutor(2) as pool:
-        running = []
-        for k in range(2):
-            running.append(pool.submit(task, k))
-            assert entered[k].wait(10)
-        order = (1, 0) if first_ends_last else (0, 1)
-        for k in order:
-            assert blas_threads() == {1}
-            leave[k].set()
-            running[k].result(10)
-        assert blas_threads() == {2}
 
 
 def numbers(traces, *, before, after, start):

@@ -32,7 +32,8 @@ from xephys.kernels.lib.mixing import pack_dense
 from xephys.kernels.lib.mixing_device import mix_channels
 from xephys.kernels.lib.quantize_device import quantize
 from xephys.kernels.localize.center_of_mass_device import localize_center_of_mass
-from xephys.kernels.match import features, features_device, pursuit_cuda, scores_device
+from xephys.kernels.match import features, features_device, scores_device
+from xephys.kernels.match.cuda import pursuit
 from xephys.kernels.preprocess.filter_device import sos_filtfilt
 from xephys.kernels.preprocess.fir import gaussian_taps
 from xephys.kernels.preprocess.fir_device import fir_filter
@@ -56,7 +57,7 @@ LIMITS, PLACES = np.full(N_CHANNELS, 40.0), np.stack([np.zeros(N_CHANNELS), 20.0
 def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Copies]:
     if not config.ENABLE_CUDASIM:
         pytest.skip("Numba was not told to simulate a device: NUMBA_ENABLE_CUDASIM=1")
-    monkeypatch.setitem(pursuit_cuda.take_spikes.__kwdefaults__, "n_threads", 4)  # each is a thread of Python's
+    monkeypatch.setitem(pursuit.take_spikes.__kwdefaults__, "n_threads", 4)  # each is a thread of Python's
     with device_arrays.simulating(monkeypatch) as found:
         yield found
 

@@ -122,7 +122,7 @@ def cut_records(
 ) -> NDArray[np.void]:
     """The stage behind :func:`extract_waveforms`: records of a tile with their waveforms."""
     from ..kernels.analysis.snippets import cut_waveforms, inside_rows
-    from ..kernels.detect.peaks import add_fields
+    from ..kernels.lib.records import add_fields
 
     traces = np.ascontiguousarray(traces)
     lo, hi = inside_rows(len(traces), first_row=start - before, first_sample=first_sample, stop_sample=stop_sample)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice
 from ..errors import ParameterError
-from .spikes import Spikes, count_coincident, spikes_of_two
+from .spikes import Spikes, coincident_with_partner, count_coincident, spikes_of_two
 from .two_sorters import AGREEMENT_METHODS, PairComparison, check_scores, unit_number
 
 if TYPE_CHECKING:
@@ -215,22 +215,7 @@ class GroundTruthComparison(PairComparison):
     @cached_property
     def found(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of each true and of each tested spike whether one of the unit assigned to its own coincides with it."""
-        from ..kernels.comparison.coincidences import coincident_spikes
-
-        within = self.first.samples_of(self.delta_ms)
-        found = [], []  # type: tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]
-        for of_first, of_second in zip(self.first.parts(), self.second.parts(), strict=True):
-            both = coincident_spikes(
-                self.first.sample_index[of_first],
-                self.first.unit_index[of_first],
-                self.second.sample_index[of_second],
-                self.second.unit_index[of_second],
-                self.assigned[0],
-                within,
-            )
-            for side, other in zip(found, both, strict=True):
-                side.append(other >= 0)
-        return np.concatenate([*found[0], np.zeros(0, bool)]), np.concatenate([*found[1], np.zeros(0, bool)])
+        return coincident_with_partner(self.first, self.second, self.assigned[0], self.delta_ms)
 
     def _labels_of(self, spikes: Spikes, found: NDArray[np.bool_], unit_id: Any, other: str) -> list[NDArray[Any]]:
         own = spikes.unit_index == unit_number(spikes.unit_ids, unit_id)

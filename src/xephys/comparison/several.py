@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice
 from ..errors import ParameterError
-from .spikes import Spikes, count_coincident, spikes_of_two
+from .spikes import Spikes, coincident_with_partner, count_coincident, spikes_of_two
 from .two_sorters import AGREEMENT_METHODS, SymmetricSortingComparison, check_scores
 
 SPIKETRAIN_MODES = ("union", "intersection")
@@ -171,7 +171,7 @@ class MultiSortingComparison:
         here = best[(sorting[best[:, 0]] == i) & (sorting[best[:, 1]] == j)]
         partner = np.full(len(self.spikes[i].unit_ids), -1, np.int64)
         partner[unit[here[:, 0]]] = unit[here[:, 1]]
-        found = self._coincident(i, j, partner)
+        found = coincident_with_partner(self.spikes[i], self.spikes[j], partner, self.delta_ms)
         one, other = self._spikes_of_nodes(here[:, 0]), self._spikes_of_nodes(here[:, 1])
         mine = np.isin(self.spikes[i].unit_index, unit[here[:, 0]])
         theirs = np.isin(self.spikes[j].unit_index, unit[here[:, 1]])
@@ -189,24 +189,6 @@ class MultiSortingComparison:
             np.concatenate([getattr(one, name) for one in self.spikes]) for name in ("sample_index", "segment_index")
         ]
         return columns[0][mine], columns[1][mine], self.nodes["group"].values[np.concatenate(node)[mine]]
-
-    def _coincident(self, i: int, j: int, partner: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        from ..kernels.comparison.coincidences import coincident_spikes
-
-        first, second = self.spikes[i], self.spikes[j]
-        within = first.samples_of(self.delta_ms)
-        parts = [
-            coincident_spikes(
-                first.sample_index[a],
-                first.unit_index[a],
-                second.sample_index[b],
-                second.unit_index[b],
-                partner,
-                within,
-            )
-            for a, b in zip(first.parts(), second.parts(), strict=True)
-        ]
-        return np.concatenate([part[0] for part in parts]) >= 0, np.concatenate([part[1] for part in parts]) >= 0
 
     def _tree(
         self, spikes: Spikes, mine: NDArray[np.int64], place: NDArray[np.int64], chosen: NDArray[np.int64]

@@ -129,6 +129,32 @@ def count_coincident(first: Spikes, second: Spikes, delta_ms: float, *, symmetri
     return np.minimum(total, second.num_spikes[None, :])
 
 
+def coincident_with_partner(
+    first: Spikes, second: Spikes, partner: NDArray[np.int64], delta_ms: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each spike of both sortings, whether one of its unit's partner coincides with it, each counted once.
+
+    Parameters
+    ----------
+    first, second
+        Of the same segments.
+    partner
+        Number of the second sorting's unit that belongs to each unit of the first; -1 for none.
+    delta_ms
+        Maximum distance of coincident spikes.
+    """
+    from ..kernels.comparison.coincidences import coincident_spikes
+
+    within = first.samples_of(delta_ms)
+    found = np.zeros(len(first.sample_index), bool), np.zeros(len(second.sample_index), bool)
+    for of_first, of_second in zip(first.parts(), second.parts(), strict=True):
+        one = first.sample_index[of_first], first.unit_index[of_first]
+        other = second.sample_index[of_second], second.unit_index[of_second]
+        both = coincident_spikes(*one, *other, partner, within)
+        found[0][of_first], found[1][of_second] = both[0] >= 0, both[1] >= 0
+    return found
+
+
 def agreement_by_distance(first: Spikes, second: Spikes, delta_ms: float) -> NDArray[np.float64]:
     """Agreement of trains of boxes ``(first unit, second unit)``: their product over the rest of their squares.
 

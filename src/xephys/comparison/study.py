@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,25 +12,22 @@ import xarray as xr
 from ..analysis.run import analyze
 from ..analysis.tables import compute_quality_metrics
 from ..checks import check_passed_on, hint_for
-from ..errors import OutputError, ParameterError
-from ..io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
+from ..errors import ParameterError
 from ..io.read.open import open_recording
 from ..io.read.sortings import open_sorting
 from ..io.store.atomic import whole_or_absent
-from ..io.store.save import save_recording
-from ..io.store.sorting import save_sorting
 from ..pipeline.failures import Failure
-from ..pipeline.run_folder import RunRecord, read_run, sorting_in
+from ..pipeline.run_folder import RunRecord, sorting_in
 from ..pipeline.run_sorters import SorterResults, SorterRuns, SorterSpec, run_sorters
 from ..preprocess.filter import highpass_filter
 from ..recording.segments import segments_of, tree_of
 from ..typing import PathLike
 from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
+from .study_folder import create_folder, read_places, read_runs, truth_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STUDY_NAME = "study.json"
 #: Cutoff of the high-pass filter applied before the true units are measured.
 FREQ_MIN_HZ = 300.0
 
@@ -91,14 +87,7 @@ class GroundTruthStudy:
         ParameterError
             If there are no recordings, or a name cannot be used as the name of a folder.
         """
-        if not gt_dict:
-            raise ParameterError("gt_dict is empty; give {name: (recording, truth)}")
-        for name in gt_dict:
-            if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or "\\" in name:
-                raise ParameterError(f"{name!r} cannot be the name of a folder; choose another name for the recording")
-        with whole_or_absent(study_folder, overwrite=False) as hidden:
-            places = {name: _store(hidden, name, *pair) for name, pair in gt_dict.items()}
-            (hidden / STUDY_NAME).write_text(json.dumps({"recordings": places}, indent=1), encoding="utf-8")
+        create_folder(study_folder, gt_dict)
         return cls(study_folder)
 
     def __repr__(self) -> str:
@@ -107,13 +96,8 @@ class GroundTruthStudy:
 
     def scan_folder(self) -> None:
         """Read the contents of the folder again."""
-        try:
-            self._places = json.loads((self.folder / STUDY_NAME).read_text(encoding="utf-8"))["recordings"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise OutputError(f"{self.folder} holds no study; make one with GroundTruthStudy.create") from error
-        found = (path.parent for path in sorted((self.folder / "runs").glob("*/*/run.json")))
-        records = {(place.parent.name, place.name): read_run(place) for place in found}
-        self.runs: dict[tuple[str, str], RunRecord] = {k: r for k, r in records.items() if r is not None}
+        self._places = read_places(self.folder)
+        self.runs: dict[tuple[str, str], RunRecord] = read_runs(self.folder)
         self.__dict__.pop("comparisons", None)
 
     @property
@@ -138,7 +122,7 @@ class GroundTruthStudy:
     def get_ground_truth(self, rec_name: str) -> xr.DataTree:
         """The ground truth of a recording."""
         self._place(rec_name)
-        return open_sorting(self.folder / "ground_truth" / f"{rec_name}.zarr")
+        return open_sorting(truth_path(self.folder, rec_name))
 
     def get_sorting(self, sorter_name: str, rec_name: str) -> xr.DataTree:
         """The sorting that a sorter made of a recording.
@@ -358,22 +342,3 @@ class GroundTruthStudy:
                 f"{hint_for(rec_name, self._places)}"
             )
         return str(self._places[rec_name])
-
-
-def _store(folder: Path, name: str, recording: Any, truth: Any) -> str:
-    """Refer to a recording, or save it if it is only in memory; save its truth. Returns where the recording is."""
-    lazy = recording if isinstance(recording, (xr.DataArray, xr.DataTree)) else from_spikeinterface(recording)
-    (folder / "recordings").mkdir(parents=True, exist_ok=True)
-    (folder / "ground_truth").mkdir(exist_ok=True)
-    if hasattr(truth, "unit_positions") and isinstance(lazy, xr.DataArray):  # the truth of a simulation
-        from ..simulation.sorting import truth_sorting
-
-        truth = truth_sorting(lazy, truth)
-    tree = truth if isinstance(truth, xr.DataTree) else from_spikeinterface(truth)
-    save_sorting(tree, folder / "ground_truth" / f"{name}.zarr")
-    theirs = to_spikeinterface(lazy)
-    if theirs.check_serializability("json"):
-        theirs.dump(folder / "recordings" / f"{name}.json")
-        return f"recordings/{name}.json"
-    save_recording(lazy, folder / "recordings" / f"{name}.zarr")
-    return f"recordings/{name}.zarr"

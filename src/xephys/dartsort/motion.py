@@ -17,6 +17,7 @@ from ..motion.displacement import displacement_at, make_motion
 from ..typing import PathLike
 from ..wrong_calls import explained_methods
 from .convert import LOCALIZATIONS
+from .geometry import column_pitch, registered_geometry, smallest_distance
 from .sorting import DARTsortSorting
 
 #: The inverse of the correction has converged when no depth changes by more than this, µm.
@@ -76,9 +77,8 @@ class MotionInfo:
             )
         self.motion = motion
         self.dredge_motion_est, self.si_motion = dredge_motion_est, si_motion
-        self.min_dist = _smallest_distance(self.geom)
-        self.pitch = _pitch(self.geom)
-        self.rgeom = self._registered_geom() if rgeom is None else np.asarray(rgeom, np.float64)
+        self.min_dist, self.pitch = smallest_distance(self.geom), column_pitch(self.geom)
+        self.rgeom = registered_geometry(self.geom, motion) if rgeom is None else np.asarray(rgeom, np.float64)
         self.geom_kdt, self.rgeom_kdt = KDTree(self.geom), KDTree(self.rgeom)
 
     @classmethod
@@ -285,19 +285,6 @@ class MotionInfo:
         """A ``Motion`` of SpikeInterface; None if nothing moves."""
         return None if self.motion is None else to_spikeinterface_motion(self.motion.isel(shank=[0]))
 
-    def _registered_geom(self) -> NDArray[np.float64]:
-        """The contacts, shifted by all whole pitches that the displacement reaches, each place once."""
-        if self.motion is None:
-            return self.geom
-        shifts = -self.motion["displacement_um"].values / self.pitch
-        low, high = int(np.rint(min(shifts.min(), 0))), int(np.rint(max(shifts.max(), 0)))
-        steps = self.pitch * np.arange(low, high + 1)
-        places = (self.geom[None] + np.stack([np.zeros_like(steps), steps], axis=1)[:, None]).reshape(-1, 2)
-        tolerance = max(self.min_dist / 2, 1e-3)
-        _, first = np.unique(np.rint(places / tolerance), axis=0, return_index=True)
-        kept: NDArray[np.float64] = places[np.sort(first)]
-        return kept[np.lexsort((kept[:, 0], kept[:, 1]))]
-
 
 def _numbers(name: str, values: Any) -> NDArray[np.float64]:
     try:
@@ -341,21 +328,3 @@ def _steepest(motion: xr.Dataset) -> float:
     if motion.sizes["depth"] < 2:
         return 0.0
     return float((np.diff(motion["displacement_um"].values, axis=2) / np.diff(motion["depth"].values)).max())
-
-
-def _smallest_distance(geom: NDArray[np.float64]) -> float:
-    from scipy.spatial import KDTree
-
-    if len(geom) < 2:
-        return 0.0
-    return float(KDTree(geom).query(geom, k=2)[0][:, 1].min())
-
-
-def _pitch(geom: NDArray[np.float64]) -> float:
-    """Smallest distance along the probe in one column, or of any two contacts if every column has one."""
-    order = np.lexsort((geom[:, 1], geom[:, 0]))
-    same_column = np.diff(geom[order, 0]) == 0
-    gaps = np.diff(geom[order, 1])[same_column]
-    if not (gaps > 0).any():
-        gaps = np.diff(np.unique(geom[:, 1]))
-    return float(gaps[gaps > 0].min()) if (gaps > 0).any() else 1.0

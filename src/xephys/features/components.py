@@ -68,7 +68,7 @@ def learn_components(
     >>> learn_components(filtered, peaks, n_components=3).sizes["component"]
     3
     """
-    from ..kernels.features import waveforms as kernel
+    from ..kernels.features import components as kernel
 
     table = extract_snippets(recording, peaks, ms_before=ms_before, ms_after=ms_after)
     nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)

@@ -87,7 +87,7 @@ def learn_denoiser(
     >>> learn_denoiser(white, peaks, rank=3).sizes["component"]
     3
     """
-    from ..kernels.features import waveforms as kernel
+    from ..kernels.features import components as kernel
 
     check_positive(rank=rank, fit_radius_um=fit_radius_um, n_tiles=n_tiles, n_peaks_max=n_peaks_max)
     table = event_table(recording, peaks)

@@ -87,7 +87,7 @@ def learn_shapes(
     3
     """
     from ..kernels.features import shapes as kernel
-    from ..kernels.features.waveforms import learn_components
+    from ..kernels.features.components import learn_components
 
     check_positive(n_shapes=n_shapes, n_components=n_components, n_samples=n_samples, n_clips_max=n_clips_max)
     rate = schema.validate_recording(recording).sampling_frequency
@@ -156,7 +156,7 @@ def standard_shapes(
     6
     """
     from ..kernels.features import shapes as kernel
-    from ..kernels.features.waveforms import learn_components
+    from ..kernels.features.components import learn_components
 
     clips = kernel.standard_clips(n_samples, nbefore=nbefore, samples_per_ms=sampling_frequency * 1e-3)
     components = learn_components(clips.astype(np.float32), n_components=n_components)

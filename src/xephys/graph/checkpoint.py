@@ -9,9 +9,7 @@ cluster, all workers must see the folder.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +29,7 @@ from ..errors import OutputError, ResourceError, is_disk_full
 from . import run
 from .build import kernel_label, plan_label
 from .events import SpikeTable, compute
+from .keep.chunk_files import chunk_path, reusable_chunks, stored_count
 from .keep.folder import is_scratch
 from .local import map_in_threads
 from .plan import Array, Plan
@@ -39,8 +38,6 @@ from .run import Program
 from .scheduler import active_client
 from .tasks import over_chunks
 from .writers import is_abandoned, writer_mark
-
-_CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
 
 #: Called with the number of finished chunks and the total number.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -177,16 +174,16 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create {place}: {error.strerror}; choose a folder that can be written") from error
-    plan = replace(plan, chunks=_chunks_to_go_on_with(plan, place))
+    plan = replace(plan, chunks=reusable_chunks(plan, place))
     edges = plan.starts.tolist()
-    paths = tuple(_chunk_path(place, a, b) for a, b in pairwise(edges))
-    counts = [_stored_count(path, plan.dtype) for path in paths]
+    paths = tuple(chunk_path(place, a, b) for a, b in pairwise(edges))
+    counts = [stored_count(path, plan.dtype) for path in paths]
     missing = [i for i, count in enumerate(counts) if count is None]
     tally = _Tally(len(paths) - len(missing), len(paths), progress)
     if missing:
         _write_chunks(plan, place, missing, tally)
         for i in missing:
-            counts[i] = _stored_count(paths[i], plan.dtype)
+            counts[i] = stored_count(paths[i], plan.dtype)
             if counts[i] is None:
                 raise OutputError(
                     f"{paths[i]} was written by a worker but cannot be read here; give a folder that this process and "
@@ -302,8 +299,8 @@ def write_events(
     folder: str,
 ) -> Array:
     """Task of one chunk: compute its events, write them, and return their number."""
-    path = _chunk_path(Path(folder), start, stop)
-    count = _stored_count(path, program.dtype)  # present if a worker died between writing and reporting
+    path = chunk_path(Path(folder), start, stop)
+    count = stored_count(path, program.dtype)  # present if a worker died between writing and reporting
     if count is None:
         events = run.run_events(program, arrays, read, start, stop)
         write_atomically(path, lambda file: np.save(file, events, allow_pickle=False))
@@ -316,46 +313,6 @@ def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob("*.tmp-*"):
         if is_abandoned(path.name.rpartition(".tmp-")[2]):
             path.unlink(missing_ok=True)
-
-
-def _chunk_path(folder: Path, start: int, stop: int) -> Path:
-    return folder / f"chunk_{start:012d}_{stop:012d}.npy"
-
-
-def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
-    """Finished chunks of any length, and the plan's own chunks for what lies between them."""
-    names = (_CHUNK_NAME.fullmatch(path.name) for path in folder.glob("chunk_*.npy"))
-    stored = sorted((int(n["start"]), -int(n["stop"])) for n in names if n is not None)
-    edges, reached = {plan.start, plan.stop}, plan.start
-    own = plan.starts
-    for start, minus_stop in stored:  # the longest first among those with the same start
-        stop = -minus_stop
-        whole = _stored_count(_chunk_path(folder, start, stop), plan.dtype) is not None
-        if whole and reached <= start < stop <= plan.stop:
-            edges |= {start, stop, *own[(own > reached) & (own < start)].tolist()}
-            reached = stop
-    edges |= set(own[own > reached].tolist())
-    return tuple(b - a for a, b in pairwise(sorted(edges))) or plan.chunks
-
-
-def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
-    """Number of records in a chunk's file; None if it is absent or incomplete."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(10)
-            header = begin + file.read(int.from_bytes(begin[8:], "little"))
-            count, more = divmod(os.fstat(file.fileno()).st_size - len(header), dtype.itemsize)
-    except OSError:
-        return None
-    return count if count >= 0 and not more and header == _header(dtype, count) else None
-
-
-def _header(dtype: np.dtype[Any], count: int) -> bytes:
-    """What NumPy writes before records. Comparing with it takes a third of the time of reading it."""
-    file = io.BytesIO()
-    what = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
-    np.lib.format.write_array_header_1_0(file, what)
-    return file.getvalue()
 
 
 def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = True) -> None:

@@ -18,7 +18,7 @@ from ..calls import current_call
 from .build import plan_of, to_dask
 from .local import map_in_threads
 from .plan import Array, Plan, Stage, runs_on_devices
-from .run import single_threaded_blas
+from .process.blas import single_threaded_blas
 from .scheduler import active_client, computes_here, connect, start_pool
 from .tasks import EXPRESSIONS, map_records
 

@@ -13,7 +13,7 @@ import dask
 from dask.local import get_sync
 from dask.system import CPU_COUNT
 
-from .run import single_threaded_blas
+from .process.blas import single_threaded_blas
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys.io.read.formats import FORMATS, reader_class
+from xephys.io.read.formats import FORMATS
 from xephys.io.read.reader_options import check_reader_options, reader_parameters
+from xephys.io.read.si_reader import reader_class
 
 
 def test_readers_say_what_they_take():

@@ -7,7 +7,6 @@ import pytest
 
 from xephys.kernels.detect.peaks import (
     PEAK_DTYPE,
-    add_fields,
     detect_by_channel,
     detect_locally_exclusive,
     detection_halo,
@@ -221,16 +220,6 @@ def test_errors_name_the_remedy():
         detect_by_channel(traces, before=13, after=13, **params, peak_sign="up")
     with pytest.raises(ValueError, match="have 2 channels"):
         detect_by_channel(traces, before=13, after=13, **{**params, "thresholds": np.ones(3)})
-
-
-def test_add_fields_keeps_the_old_ones():
-    events = np.zeros(2, dtype=PEAK_DTYPE)
-    events["amplitude"] = 1, 2
-    table = add_fields(events, [("x", "<f8", ()), ("p", "<f4", (2, 3))])
-    assert table["p"].shape == (2, 2, 3)
-    assert table["amplitude"].tolist() == [1, 2]
-    with pytest.raises(ValueError, match="already have a field 'x'"):
-        add_fields(table, [("x", "<f8", ())])
 
 
 @pytest.mark.parametrize("peak_sign", ["neg", "pos", "both"])

@@ -8,8 +8,8 @@ from tests.support.both_matchers import assert_same, both
 from tests.support.matching import make_model, make_templates, make_traces, random_spikes
 from xephys.kernels.match import pursuit_device as match_pursuit
 from xephys.kernels.match import templates as cpu
-from xephys.kernels.match.limits import checked_limits
-from xephys.kernels.match.pursuit import minimum_scores, pursue
+from xephys.kernels.match.limits import checked_limits, minimum_scores
+from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import correlate_templates
 
 

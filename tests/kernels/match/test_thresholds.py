@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from xephys.kernels.match.limits import checked_limits
-from xephys.kernels.match.pursuit import minimum_scores
+from xephys.kernels.match.limits import checked_limits, minimum_scores
 from xephys.kernels.match.thresholds import SpikeScores, balanced_score, balanced_thresholds, score_below_floor
 
 

@@ -13,7 +13,7 @@ from ...checks import check_number, check_positive
 from ...errors import ParameterError
 from ...graph.events import run_tasks
 from ...graph.keep.archive import storable
-from ...graph.run import single_threaded_blas
+from ...graph.process.blas import single_threaded_blas
 from .assign import Assignment, assign_by_mixture, model_of
 from .inputs import check_spikes, noise_of, start_labels, table_of_neighbors
 

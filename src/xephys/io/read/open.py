@@ -16,11 +16,12 @@ from ...schema import channel_coordinate
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .format_hints import packed_remedy
-from .formats import Format, detect_format, format_named, read_with_spikeinterface, reader_class
+from .formats import Format, detect_format, format_named
 from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
 from .open_ephys import split_at_lost_samples
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe, warn_left_out
 from .reader_options import check_reader_options, reader_parameters
+from .si_reader import read_with_spikeinterface, reader_class
 from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
 #: Formats opened without a reader of SpikeInterface, so there is nothing to take further arguments.

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.cluster.bimodality import held_out_projection, separation, valley_depth
+from xephys.kernels.cluster.bimodality import held_out_projection, separation
+from xephys.kernels.cluster.valley import valley_depth
 from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.inner import KERNEL
 

@@ -21,7 +21,6 @@ from xephys.kernels.lib.records import PEAK_DTYPE
 
 __all__ = [
     "PEAK_DTYPE",
-    "add_fields",
     "detect_by_channel",
     "detect_locally_exclusive",
     "detection_halo",
@@ -50,42 +49,6 @@ def detection_halo(*, exclude_sweep_samples: int) -> int:
     31
     """
     return exclude_sweep_samples + 1
-
-
-def add_fields(events: NDArray[np.void], fields: list[tuple[str, Any, tuple[int, ...]]]) -> NDArray[np.void]:
-    """Copy an event table, appending fields filled with zeros.
-
-    Parameters
-    ----------
-    events : structured ndarray
-        Event table.
-    fields : list of (name, dtype, shape)
-        Fields to append; the shape is ``()`` for a scalar field.
-
-    Returns
-    -------
-    structured ndarray
-        Table of the same length: the old fields with their values, then the new ones filled with zero.
-
-    Raises
-    ------
-    ValueError
-        If a field exists already.
-
-    Examples
-    --------
-    >>> add_fields(np.zeros(3, dtype=PEAK_DTYPE), [("x", "<f8", ())]).dtype.names
-    ('sample_index', 'channel_index', 'amplitude', 'segment_index', 'x')
-    """
-    descriptors: list[Any] = [(name, events.dtype[name]) for name in events.dtype.names or ()]
-    for name, dtype, shape in fields:
-        if name in (events.dtype.names or ()):
-            raise ValueError(f"the events already have a field {name!r}; give the new field another name or drop it")
-        descriptors.append((name, dtype, shape))
-    table: NDArray[np.void] = np.zeros(events.size, dtype=descriptors)
-    for name in events.dtype.names or ():
-        table[name] = events[name]
-    return table
 
 
 @with_device_twin

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.features.autocovariance import precision_of
 from xephys.kernels.features.waveforms import event_rows, extract_waveforms
 from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.inner import inner, kernel
+from xephys.kernels.lib.records import add_fields
 
 #: Half length of the interpolation between samples, and how far a time may move, in samples.
 N_TAPS_HALF, MOVE_MAX = 4, 3

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import kernel
+from xephys.kernels.lib.records import add_fields
 from xephys.kernels.localize.channel_features import Feature, channel_sizes
 
 POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]

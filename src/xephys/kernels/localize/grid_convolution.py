@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.features.waveforms import event_rows
+from xephys.kernels.lib.records import add_fields
 from xephys.kernels.localize.center_of_mass import POSITION_FIELDS
 from xephys.kernels.localize.footprint_grid import average_best_points
 

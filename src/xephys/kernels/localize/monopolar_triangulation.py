@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.lib.records import add_fields
 from xephys.kernels.localize.center_of_mass import POSITION_FIELDS, center_of_weights
 from xephys.kernels.localize.channel_features import Feature, channel_sizes
 from xephys.kernels.localize.point_source import MIN_Z_UM, enforce_decrease, fit_sources

@@ -1,8 +1,8 @@
 """Features of matched spikes on a device: projections of the traces, minus the contribution of overlapping spikes.
 
-On a GPU, one kernel cleans all waveforms (see `clean_cuda`). Elsewhere, spikes that overlap in time are neighbors in
-the table of spikes, and are processed one neighbor distance at a time. Each step adds to every spike once, so the order
-of additions is fixed.
+On a GPU, one kernel cleans all waveforms (see `xephys.kernels.match.cuda.clean`). Elsewhere, spikes that overlap in
+time are neighbors in the table of spikes, and are processed one neighbor distance at a time. Each step adds to every
+spike once, so the order of additions is fixed.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _projected_at_once(
     **window: Any,
 ) -> Columns:
     """The table with the projections of waveforms that one kernel has cleaned."""
-    from xephys.kernels.match.clean_cuda import cleaned_windows
+    from xephys.kernels.match.cuda.clean import cleaned_windows
 
     around = resident(xp, as_index, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)

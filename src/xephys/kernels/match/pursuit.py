@@ -28,9 +28,8 @@ from xephys.kernels.lib.inner import INNER, helper, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
+#: Samples of a block, of which only the best candidate of each unit is stored.
 SEARCH_SAMPLES = 32
-
-__all__ = ["minimum_scores", "pursue"]
 
 
 class Events(NamedTuple):
@@ -55,45 +54,6 @@ class Board(NamedTuple):
     block_gain: NDArray[np.float64]
     block_unit: NDArray[np.int64]
     first_event: NDArray[np.int64]
-
-
-def minimum_scores(
-    energies: NDArray[np.float64],
-    match_thresholds: NDArray[np.float64] | None = None,
-    *,
-    limits: Limits,
-) -> NDArray[np.float32]:
-    """Smallest score at which a template's gain reaches ``match_threshold²`` with an amplitude within its limits.
-
-    Parameters
-    ----------
-    energies : float64 array of shape (unit,)
-    match_thresholds : float64 array of shape (unit,), optional
-        Individual thresholds of the templates, replacing that of the limits.
-    limits : Limits
-
-    Returns
-    -------
-    float32 array of shape (unit,)
-        Infinite for empty templates, which cannot match.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from xephys.kernels.match.limits import checked_limits
-    >>> free = checked_limits(match_threshold=5.0, amplitude_std=np.inf, amplitude_min=0.1, amplitude_max=9.0)
-    >>> minimum_scores(np.array([100.0, 0.0]), limits=free)
-    array([50., inf], dtype=float32)
-    """
-    precision = limits.amplitude_precision * limits.noise_gain
-    total = energies + precision
-    threshold = limits.match_threshold if match_thresholds is None else match_thresholds
-    gain = threshold**2 * limits.noise_gain + precision
-    free = np.sqrt(gain * total)
-    capped = (gain / limits.amplitude_max + limits.amplitude_max * total) / 2
-    scores = np.where(free > limits.amplitude_max * total, capped, free)
-    scores = np.maximum(scores, limits.amplitude_min * total) - precision
-    return np.where(energies > 0, scores, np.inf).astype(np.float32)
 
 
 @inner

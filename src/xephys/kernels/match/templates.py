@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.arrays import empty
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import inner, kernel
-from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
+from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits, minimum_scores
 from xephys.kernels.match.model import MatchModel
-from xephys.kernels.match.pursuit import minimum_scores, pursue
+from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import correlate_templates
 
 __all__ = ["MATCH_DTYPE", "match_halo", "match_residual", "match_templates", "subtract_spikes"]

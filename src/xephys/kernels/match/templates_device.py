@@ -11,9 +11,8 @@ from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match import pursuit_device
-from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
+from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits, minimum_scores
 from xephys.kernels.match.model import MatchModel
-from xephys.kernels.match.pursuit import minimum_scores
 from xephys.kernels.match.scores_device import correlate_templates
 from xephys.kernels.match.templates import left_to_pairs, pair_likeness
 
@@ -54,10 +53,10 @@ def match_templates(
     core = {"offset": nbefore - before, "n_core": len(traces) - before - after, "start": start}
     sizes = {"n_channels": traces.shape[1], "n_shifts": model["shifted_temporal"].shape[1]}
     if has_cuda_kernels(xp):
-        from xephys.kernels.match import pursuit_cuda, spikes_cuda
+        from xephys.kernels.match.cuda import pursuit, spikes
 
-        taken = pursuit_cuda.take_spikes(xp, scores, **given)
-        return spikes_cuda.spikes_in_order(xp, taken, peak_channels=model["peak_channels"], **sizes, **core)
+        taken = pursuit.take_spikes(xp, scores, **given)
+        return spikes.spikes_in_order(xp, taken, peak_channels=model["peak_channels"], **sizes, **core)
     spikes = pursuit_device.pursue(xp, scores, **given)
     return _spikes_in_order(xp, spikes, peak_channels=model["peak_channels"], **sizes, **core)
 
@@ -73,7 +72,7 @@ def _spikes_in_order(
     n_core: int,
     start: int,
 ) -> Columns:
-    """As `xephys.kernels.match.spikes_cuda.spikes_in_order`."""
+    """As `xephys.kernels.match.cuda.spikes.spikes_in_order`."""
     row = spikes.sample + offset
     channel = resident(xp, as_index, peak_channels)[spikes.unit]
     inside = xp.nonzero((row >= 0) & (row < n_core))[0]

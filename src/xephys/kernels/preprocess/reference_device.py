@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.preprocess.reference import reference_sets
+from xephys.kernels.preprocess.reference_sets import reference_sets
 
 
 def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.cluster.bimodality import valley_depth
 from xephys.kernels.cluster.parts import rows_by_label
 from xephys.kernels.cluster.split import split_features
+from xephys.kernels.cluster.valley import valley_depth
 from xephys.kernels.realtime.mixture import mixture_labels
 from xephys.kernels.realtime.patterns import Around, Roots
 

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.detect.threshold_scan import PeakSign, scan_limits
-from xephys.kernels.lib.records import PEAK_DTYPE
+from xephys.kernels.lib.records import PEAK_DTYPE, add_fields
 from xephys.kernels.subtract.denoised import Features, Places, localize_denoised, project_cleaned
 from xephys.kernels.subtract.rounds import subtract_in_rounds
 from xephys.kernels.subtract.snippet import REALIGN_SAMPLES

@@ -7,10 +7,11 @@ import pytest
 
 from tests.support.matching import LITTLE, make_model, make_templates, make_traces, random_spikes, with_one_between
 from xephys.kernels.lib.dispatch import namespace_of_device, to_host
-from xephys.kernels.match import pursuit_cuda as device
 from xephys.kernels.match import templates as cpu
-from xephys.kernels.match.limits import checked_limits
-from xephys.kernels.match.pursuit import minimum_scores, pursue
+from xephys.kernels.match.cuda.pursuit import take_spikes
+from xephys.kernels.match.cuda.rounds import AMPLITUDE, GAIN, SAMPLE, SHIFT, UNIT
+from xephys.kernels.match.limits import checked_limits, minimum_scores
+from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import correlate_templates
 
 
@@ -32,9 +33,9 @@ def scores_of(model, traces):
 def on_device(xp, scores, given, **options):
     pairs = given["pairs"]._replace(likeness=xp.asarray(given["pairs"].likeness))
     moved = {**given, "minimum": xp.asarray(given["minimum"]), "pairs": pairs}
-    whole, real, n_spikes = device.take_spikes(xp, xp.asarray(scores.copy()), **moved, **options)
-    rows = {"unit": whole[device.UNIT], "sample": whole[device.SAMPLE], "shift": whole[device.SHIFT]}
-    rows |= {"amplitude": real[device.AMPLITUDE], "gain": real[device.GAIN]}
+    whole, real, n_spikes = take_spikes(xp, xp.asarray(scores.copy()), **moved, **options)
+    rows = {"unit": whole[UNIT], "sample": whole[SAMPLE], "shift": whole[SHIFT]}
+    rows |= {"amplitude": real[AMPLITUDE], "gain": real[GAIN]}
     found = {name: to_host(row[:n_spikes]) for name, row in rows.items()}
     order = np.lexsort((found["unit"], found["sample"]))
     return {name: values[order] for name, values in found.items()}

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.cuda import for_numba, n_resident_blocks, tables_of
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
-from xephys.kernels.match.pursuit_cuda import AMPLITUDE, GAIN, SAMPLE, SHIFT, UNIT, Taken
+from xephys.kernels.match.cuda.pursuit import Taken
+from xephys.kernels.match.cuda.rounds import AMPLITUDE, GAIN, SAMPLE, SHIFT, UNIT
 
 #: Threads per block, and blocks per multiprocessor.
 THREADS, BLOCKS_A_PROCESSOR = 128, 1
@@ -72,7 +73,7 @@ def spikes_in_order(
     xp
         Namespace of the arrays: CuPy, or NumPy if Numba simulates a device.
     taken
-        From `xephys.kernels.match.pursuit_cuda.take_spikes`.
+        From `xephys.kernels.match.cuda.pursuit.take_spikes`.
     peak_channels : (unit,)
     n_channels, n_shifts
         Numbers of channels of the traces, and of sub-sample shifts of a template.

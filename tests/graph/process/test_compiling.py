@@ -7,7 +7,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from xephys.graph.compiling import MESSAGE, is_new
+from xephys.graph.process.compiling import MESSAGE, is_new
 
 CODE = """
 import numpy as np, xephys

@@ -17,7 +17,7 @@ from tests.support.matching import (
 )
 from xephys.kernels.lib.dispatch import to_host
 from xephys.kernels.lib.records_device import Columns
-from xephys.kernels.match.clean_cuda import cleaned_windows
+from xephys.kernels.match.cuda.clean import cleaned_windows
 from xephys.kernels.match.features import match_and_project
 
 BEFORE, AFTER, START = 120, 130, 500

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from xephys.kernels.lib.dispatch import to_host
-from xephys.kernels.match.pursuit_cuda import AMPLITUDE, GAIN, SAMPLE, SHIFT, TURN, UNIT, Taken
+from xephys.kernels.match.cuda.pursuit import Taken
+from xephys.kernels.match.cuda.rounds import AMPLITUDE, GAIN, SAMPLE, SHIFT, TURN, UNIT
+from xephys.kernels.match.cuda.spikes import spikes_in_order
 from xephys.kernels.match.pursuit_device import Spikes
-from xephys.kernels.match.spikes_cuda import spikes_in_order
 from xephys.kernels.match.templates_device import _spikes_in_order
 
 N_UNITS, CAPACITY = 5, 200
