@@ -53,25 +53,26 @@ class Variable:
     doc: str
 
 
+def _by_name(*variables: Variable) -> dict[str, Variable]:
+    return {variable.name: variable for variable in variables}
+
+
 TRACES = Variable("traces", ("time", "channel"), "iuf", "counts or uV", "the signal")
 
-CHANNEL_COORDINATES: dict[str, Variable] = {
-    v.name: v
-    for v in (
-        Variable("channel", ("channel",), "iuUO", "", "identifier of the channel, as in the file"),
-        Variable("x", ("channel",), "f", "um", "position across the probe"),
-        Variable("y", ("channel",), "f", "um", "position along the probe, upwards from the tip"),
-        Variable("z", ("channel",), "f", "um", "third coordinate of a 3-D probe"),
-        Variable("probe", ("channel",), "iuUO", "", "number or identifier of the probe, where there are several"),
-        Variable("shank", ("channel",), "iuUO", "", "identifier of the shank"),
-        Variable("group", ("channel",), "iuUO", "", "channels that are referenced or sorted together"),
-        Variable("contact_id", ("channel",), "UO", "", "identifier of the contact on the probe"),
-        Variable("gain_to_uv", ("channel",), "f", "uV/count", "microvolts per count"),
-        Variable("offset_to_uv", ("channel",), "f", "uV", "added after the gain"),
-        Variable("inter_sample_shift", ("channel",), "f", "sample", "delay of the channel's sampling, 0 to 1"),
-        Variable("bad", ("channel",), "b", "", "true for channels to leave out of references and detection"),
-    )
-}
+CHANNEL_COORDINATES: dict[str, Variable] = _by_name(
+    Variable("channel", ("channel",), "iuUO", "", "identifier of the channel, as in the file"),
+    Variable("x", ("channel",), "f", "um", "position across the probe"),
+    Variable("y", ("channel",), "f", "um", "position along the probe, upwards from the tip"),
+    Variable("z", ("channel",), "f", "um", "third coordinate of a 3-D probe"),
+    Variable("probe", ("channel",), "iuUO", "", "number or identifier of the probe, where there are several"),
+    Variable("shank", ("channel",), "iuUO", "", "identifier of the shank"),
+    Variable("group", ("channel",), "iuUO", "", "channels that are referenced or sorted together"),
+    Variable("contact_id", ("channel",), "UO", "", "identifier of the contact on the probe"),
+    Variable("gain_to_uv", ("channel",), "f", "uV/count", "microvolts per count"),
+    Variable("offset_to_uv", ("channel",), "f", "uV", "added after the gain"),
+    Variable("inter_sample_shift", ("channel",), "f", "sample", "delay of the channel's sampling, 0 to 1"),
+    Variable("bad", ("channel",), "b", "", "true for channels to leave out of references and detection"),
+)
 
 #: An array with more channels and fewer samples than this was probably given as (channel, time).
 CHANNELS_MAX = 10_000
@@ -79,50 +80,41 @@ CHANNELS_MAX = 10_000
 #: Attribute of a recording: time of sample 0 of its segment, in seconds. Slices keep it, so they know their place.
 SEGMENT_START = "segment_start_s"
 
-MOTION_VARIABLES: dict[str, Variable] = {
-    v.name: v
-    for v in (
-        Variable("shank", ("shank",), "iuUO", "", "identifier of the shank, as on the recording's channels"),
-        Variable("time", ("time",), "f", "s", "center of the time bin, on the recording's time axis"),
-        Variable("depth", ("depth",), "f", "um", "depth (y) for which the value holds; linear in between"),
-        Variable(
-            "displacement_um",
-            ("shank", "time", "depth"),
-            "f",
-            "um",
-            "how far the tissue has moved along +y: registered depth = y - displacement_um",
-        ),
-        Variable("uncertainty_um", ("shank", "time", "depth"), "f", "um", "standard deviation of the displacement"),
-        Variable(
-            "known", ("shank", "time", "depth"), "b", "", "false where no spikes tell it, and the value is carried over"
-        ),
-    )
-}
+MOTION_VARIABLES: dict[str, Variable] = _by_name(
+    Variable("shank", ("shank",), "iuUO", "", "identifier of the shank, as on the recording's channels"),
+    Variable("time", ("time",), "f", "s", "center of the time bin, on the recording's time axis"),
+    Variable("depth", ("depth",), "f", "um", "depth (y) for which the value holds; linear in between"),
+    Variable(
+        "displacement_um",
+        ("shank", "time", "depth"),
+        "f",
+        "um",
+        "how far the tissue has moved along +y: registered depth = y - displacement_um",
+    ),
+    Variable("uncertainty_um", ("shank", "time", "depth"), "f", "um", "standard deviation of the displacement"),
+    Variable(
+        "known", ("shank", "time", "depth"), "b", "", "false where no spikes tell it, and the value is carried over"
+    ),
+)
 
-SPIKE_VARIABLES: dict[str, Variable] = {
-    v.name: v
-    for v in (
-        Variable("sample_index", ("spike",), "i8", "samples", "sample of the spike, from the start of its segment"),
-        Variable("unit_index", ("spike",), "i8", "", "position of the spike's unit along the dim unit"),
-        Variable("segment_index", ("spike",), "i8", "", "segment of the recording"),
-        Variable("time", ("spike",), "f8", "s", "when the spike was, on the clock of its recording"),
-        Variable("amplitude", ("spike",), "f4", "uV", "size of the spike"),
-        Variable("scale", ("spike",), "f4", "", "size of the spike as a multiple of its unit's mean waveform"),
-        Variable("x", ("spike",), "f4", "um", "place of the spike across the probe"),
-        Variable("y", ("spike",), "f4", "um", "place of the spike along the probe"),
-    )
-}
+SPIKE_VARIABLES: dict[str, Variable] = _by_name(
+    Variable("sample_index", ("spike",), "i8", "samples", "sample of the spike, from the start of its segment"),
+    Variable("unit_index", ("spike",), "i8", "", "position of the spike's unit along the dim unit"),
+    Variable("segment_index", ("spike",), "i8", "", "segment of the recording"),
+    Variable("time", ("spike",), "f8", "s", "when the spike was, on the clock of its recording"),
+    Variable("amplitude", ("spike",), "f4", "uV", "size of the spike"),
+    Variable("scale", ("spike",), "f4", "", "size of the spike as a multiple of its unit's mean waveform"),
+    Variable("x", ("spike",), "f4", "um", "place of the spike across the probe"),
+    Variable("y", ("spike",), "f4", "um", "place of the spike along the probe"),
+)
 
 #: Variables that every sorter provides per unit; metrics have a table of their own, see :mod:`xephys.metrics.table`.
-UNIT_VARIABLES: dict[str, Variable] = {
-    v.name: v
-    for v in (
-        Variable("label", ("unit",), "<U8", "", "good, mua or noise"),
-        Variable("channel_index", ("unit",), "i8", "", "channel on which the mean waveform is largest"),
-        Variable("x", ("unit",), "f8", "um", "place of the unit across the probe"),
-        Variable("y", ("unit",), "f8", "um", "place of the unit along the probe"),
-    )
-}
+UNIT_VARIABLES: dict[str, Variable] = _by_name(
+    Variable("label", ("unit",), "<U8", "", "good, mua or noise"),
+    Variable("channel_index", ("unit",), "i8", "", "channel on which the mean waveform is largest"),
+    Variable("x", ("unit",), "f8", "um", "place of the unit across the probe"),
+    Variable("y", ("unit",), "f8", "um", "place of the unit along the probe"),
+)
 
 SORTING_NODES: dict[str, str] = {
     "spikes": "dim spike: see SPIKE_VARIABLES",

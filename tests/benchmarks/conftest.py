@@ -1,7 +1,8 @@
-"""What the tests of benchmarks share: benchmarks as modules."""
+"""What the tests of benchmarks share: benchmarks as modules, and very small recordings."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -27,3 +28,26 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
         return module
 
     return of
+
+
+@pytest.fixture
+def part(monkeypatch):
+    """Import a module of the benchmark; its modules import each other from their own folder."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield lambda name: importlib.import_module(name)
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("contest", "sorters", "harness"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def small(part, monkeypatch):
+    """Kinds of very small recordings."""
+    sets = part("contest.sets")
+    hard = sets.KINDS["hard"]._replace(duration_s=8.0, n_channels=16, n_units=4)
+    hard = hard._replace(simulator={**hard.simulator, "stimulation_period_s": 2.0})
+    static = sets.KINDS["static"]._replace(duration_s=2.0)
+    monkeypatch.setitem(sets.KINDS, "hard", hard)
+    monkeypatch.setitem(sets.KINDS, "static", static)
+    return sets

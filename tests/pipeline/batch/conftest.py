@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from probeinterface import generate_linear_probe
 from probeinterface.io import write_probeinterface
 
 import xephys
-from xephys.pipeline import SorterBackend, add_backend
+from xephys.pipeline import BatchResults, SorterBackend, add_backend
+from xephys.pipeline.failures import Failure
 from xephys.recording.segments import segments_of
 from xephys.testing import simulate_recording
 
@@ -91,6 +93,33 @@ def write_plate(path: Path, wells: dict[str, Any], *, gain_to_uv: float) -> None
             well["settings/mapping"] = mapping
             well["groups/routed/raw"] = (counts.T.astype(np.int64) + 32_768).clip(0, 65_535).astype(np.uint16)
             well["groups/routed/channels"], well["groups/routed/frame_nos"] = np.arange(n), np.arange(len(counts))
+
+
+def silent(counts: Any) -> Any:
+    return np.random.default_rng(0).normal(0, 3, counts.shape).round()
+
+
+def saturated(counts: Any) -> Any:
+    return np.sign(np.random.default_rng(0).normal(size=counts.shape)) * 32_000
+
+
+def truncate(folder: Path, name: str) -> None:
+    path = folder / name
+    os.truncate(path, path.stat().st_size - 3)
+
+
+def spikes_of(results: BatchResults) -> list[Any]:
+    """Samples by unit, of units that have spikes; None for a recording that failed."""
+    data = [None if result.failure else result.spike_data for result in results]
+    return [
+        one and {unit: train.tolist() for unit, train in zip(one.unit_ids, one.samples, strict=True) if len(train)}
+        for one in data
+    ]
+
+
+def failure(result: Any) -> Failure:
+    assert result.failure is not None
+    return result.failure
 
 
 @pytest.fixture(scope="session")
