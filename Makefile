@@ -20,7 +20,7 @@ SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_T
 # which takes a tenth of the tests' time.
 TESTING := $(SINGLE) MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=67108864
 # Compiling is the same for both kinds of arrays, and its test starts processes.
-EXPRESSION_TESTS := tests/graph --ignore=tests/graph/test_compiling.py tests/properties/test_graph.py tests/preprocess/test_contract.py
+EXPRESSION_TESTS := tests/graph --ignore=tests/graph/process/test_compiling.py tests/properties/test_graph.py tests/preprocess/test_contract.py
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rat_contacts.py benchmarks/tracking_unitmatch.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: demo test test-expressions check check-source check-style check-layout check-examples bench clean
