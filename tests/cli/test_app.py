@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from typer.testing import CliRunner
 
 from xephys.cli.app import COMMANDS, app
+from xephys.cli.commands.sort import sort
 
 
 def test_every_command_has_a_help_text():
@@ -17,6 +20,12 @@ def test_every_command_has_a_help_text():
         assert done.exit_code == 0, command
         assert name in done.output
         assert name in listed
+
+
+def test_a_paragraph_of_the_help_has_no_line_breaks_of_the_source():
+    shown = CliRunner().invoke(app, ["sort", "--help"], env={"COLUMNS": "240"}).output
+    for paragraph in inspect.cleandoc(sort.__doc__).split("\n\n"):
+        assert " ".join(paragraph.split()) in shown
 
 
 @pytest.mark.parametrize("arguments", [["srot"], ["sort"], ["compare", "one"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 
 import typer
 
@@ -56,8 +57,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def flowing(text: str) -> str:
+    """Paragraphs of a docstring without the line breaks of the source, which Typer would show."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
+
+
 for command in COMMANDS:
-    app.command()(reported(command))
+    app.command(help=flowing(command.__doc__ or ""))(reported(command))
 
 
 def main() -> None:

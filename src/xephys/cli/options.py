@@ -12,7 +12,7 @@ RecordingPath = Annotated[
 ]
 RecordingPaths = Annotated[
     list[Path],
-    typer.Argument(metavar="PATH...", help="Recordings (files or folders of any known format); several are segments."),
+    typer.Argument(metavar="PATH", help="Recordings (files or folders of any known format); several are segments."),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the results.")]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one parameter; can be repeated.")]
@@ -29,7 +29,7 @@ ProbeFile = Annotated[
     ),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
+    bool, typer.Option("--trust", help="Open files even if that runs code stored in them (pickles).")
 ]
 ChunkDuration = Annotated[float, typer.Option("--chunk-duration-s", help="Seconds that one task works on.")]
 FreqMin = Annotated[

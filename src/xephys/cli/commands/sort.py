@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...sorter.presets import DEFAULT_PRESET
+from ...sorter.presets import DEFAULT_PRESET, PRESETS
 from ..console import console
 from ..folders import PHY_NAME, SORTING_NAME, check_result_folder, sort_bytes, work_folder
 from ..options import ChunkDuration, Debug, Out, Overwrite, RecordingPaths, Settings
@@ -19,7 +19,7 @@ from ..settings import split_settings
 def sort(
     paths: RecordingPaths,
     out: Out,
-    preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = DEFAULT_PRESET,
+    preset: Annotated[str, typer.Option("--preset", metavar="|".join(PRESETS), help="Which sorter.")] = DEFAULT_PRESET,
     settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
     learned: Annotated[
         Path | None,

@@ -22,7 +22,7 @@ STORE, TABLE = "tracks.zarr", "units.csv"
 
 def track(
     sortings: Annotated[
-        list[Path], typer.Argument(metavar="SORTING...", help="One sorting per session, in order of time.")
+        list[Path], typer.Argument(metavar="SORTING", help="One sorting per session, in order of time.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tracks and a table of all units.")],
     names: Annotated[
