@@ -14,7 +14,7 @@ from xephys.cli.app import app
         (["srot", "x"], "there is no command 'srot'; xephys --help lists the commands; did you mean 'sort'?"),
         (["xyz"], "there is no command 'xyz'; xephys --help lists the commands"),
         (["sort", "x"], "xephys sort needs --out DIR, folder of the results; xephys sort --help lists all that"),
-        (["sort"], "xephys sort needs PATH..., recordings (files or folders of any known format); several are"),
+        (["sort"], "xephys sort needs PATH, recordings (files or folders of any known format); several are"),
         (
             ["sort", "x", "--outt", "y"],
             "xephys sort has no option --outt; xephys sort --help lists its options",

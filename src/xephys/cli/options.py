@@ -28,9 +28,7 @@ ProbeFile = Annotated[
         "all, each four, or none.",
     ),
 ]
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Open files even if that runs code stored in them (pickles).")
-]
+Trust = Annotated[bool, typer.Option("--trust", help="Open files even if that runs code stored in them (pickles).")]
 ChunkDuration = Annotated[float, typer.Option("--chunk-duration-s", help="Seconds that one task works on.")]
 FreqMin = Annotated[
     float, typer.Option("--freq-min-hz", help="Corner of the high-pass; 0 takes the traces as they are.")

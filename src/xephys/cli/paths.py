@@ -43,7 +43,7 @@ def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.
     """The sorting at a path, in any form that :func:`xephys.open_sorting` opens.
 
     If a folder holds both a sorting and the truth, ``truth`` selects the latter. With ``trust``, files are loaded even
-    if that runs code of whoever wrote them.
+    if that runs code stored in them.
 
     Raises
     ------

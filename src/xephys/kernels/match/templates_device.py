@@ -53,10 +53,11 @@ def match_templates(
     core = {"offset": nbefore - before, "n_core": len(traces) - before - after, "start": start}
     sizes = {"n_channels": traces.shape[1], "n_shifts": model["shifted_temporal"].shape[1]}
     if has_cuda_kernels(xp):
-        from xephys.kernels.match.cuda import pursuit, spikes
+        from xephys.kernels.match.cuda.pursuit import take_spikes
+        from xephys.kernels.match.cuda.spikes import spikes_in_order
 
-        taken = pursuit.take_spikes(xp, scores, **given)
-        return spikes.spikes_in_order(xp, taken, peak_channels=model["peak_channels"], **sizes, **core)
+        taken = take_spikes(xp, scores, **given)
+        return spikes_in_order(xp, taken, peak_channels=model["peak_channels"], **sizes, **core)
     spikes = pursuit_device.pursue(xp, scores, **given)
     return _spikes_in_order(xp, spikes, peak_channels=model["peak_channels"], **sizes, **core)
 
