@@ -19,7 +19,8 @@ def test_a_recording_in_memory_is_saved_and_one_in_a_file_is_referred_to(pair, t
     recording, truth = pair
     xephys.save_recording(recording, tmp_path / "kept.zarr")
     in_file = xephys.open_recording(tmp_path / "kept.zarr")
-    create_folder(tmp_path / "study", {"memory": pair, "file": (in_file, truth)})
+    in_memory = recording.copy(data=recording.values)
+    create_folder(tmp_path / "study", {"memory": (in_memory, truth), "file": (in_file, truth)})
     assert read_places(tmp_path / "study") == {"memory": "recordings/memory.zarr", "file": "recordings/file.json"}
     assert xephys.open_sorting(truth_path(tmp_path / "study", "file")).spikes.sizes["spike"] > 0
     assert read_runs(tmp_path / "study") == {}
