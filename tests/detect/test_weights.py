@@ -37,22 +37,42 @@ def write(folder, weights, **card):
     return folder / "net.npz"
 
 
-def test_a_resampled_filter_answers_a_resampled_signal():
-    """The response to a spike, at its trough, stays the same at another rate."""
+def answers_at(network, rates):
+    """Outputs of a network, as resampled to each rate, at the trough of a spike."""
     from xephys.kernels.detect.network import evaluate_at
 
-    network = read_network("neuropixels")
     answers = []
-    for rate in (30_000.0, 25_000.0, 40_000.0):
+    for rate in rates:
         own = network_at_rate(network, rate)
         time_ms = (np.arange(401) - 200) / rate * 1e3
         trace = -9 * np.exp(-0.5 * (time_ms / 0.1) ** 2) + 2.5 * np.exp(-0.5 * ((time_ms - 0.5) / 0.25) ** 2)
         flat = (own[name].values for name in ("weights", "biases", "shape"))
         at, scale = np.array([200]), np.ones(1, np.float32)
         traces = trace.astype(np.float32)[:, None]
-        answers.append(evaluate_at(traces, at, np.array([0]), scale, *flat, own.attrs["nbefore"])[0, 0])
+        answers.append(evaluate_at(traces, at, np.array([0]), scale, *flat, own.attrs["nbefore"])[0])
+    return np.array(answers)
+
+
+def test_a_resampled_filter_answers_a_resampled_signal():
+    """The response to a spike, at its trough, stays the same at another rate."""
+    answers = answers_at(read_network("neuropixels"), (30_000.0, 25_000.0, 40_000.0))[:, 0]
     assert min(answers) > 1
     np.testing.assert_allclose(answers, answers[0], rtol=0.15)
+
+
+def test_a_resampled_window_keeps_the_spike_on_a_sample(tmp_path):
+    """Windows that are longer before a spike than after it: a filter stays where it was, at rates between samples."""
+    taps = np.arange(81)
+    filters = np.stack([np.exp(-0.5 * ((taps - 56 - shift) / 4.0) ** 2) for shift in (-6, 0, 6)])
+    network = read_network(
+        write(tmp_path, [filters[:, None].astype("f4"), np.eye(2, 3, dtype="f4")[..., None]], nbefore=56)
+    )
+    rates = (20_000.0, 22_100.0, 24_000.0, 27_300.0, 37_700.0)
+    for rate in rates:
+        own = network_at_rate(network, rate)
+        centres = [np.average(np.arange(w.shape[-1]), weights=w[0]) for w in layers_of(own)[0][0]]
+        late_ms = (np.array(centres) - own.attrs["nbefore"]) / rate * 1e3
+        np.testing.assert_allclose(late_ms, [-0.3, 0, 0.3], atol=2e-3)
 
 
 def test_the_nearest_network_is_taken():

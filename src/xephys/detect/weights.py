@@ -123,9 +123,11 @@ def network_at_rate(network: xr.Dataset, sampling_frequency: float) -> xr.Datase
             f"recording to {own / RATE_RATIO_MAX:g} to {own * RATE_RATIO_MAX:g} Hz"
         )
     weights, biases = layers_of(network)
-    packed = pack_layers([_stretched(weight, ratio) for weight in weights], list(biases))
-    before = network.attrs["nbefore"] / (receptive_field(network["shape"].values) - 1)
-    nbefore = round(before * (receptive_field(packed["shape"]) - 1))
+    # Each filter is stretched about its share of the place of the spike, so that the spike stays on a sample.
+    share = network.attrs["nbefore"] / max(receptive_field(network["shape"].values) - 1, 1)
+    stretched = [_stretched(weight, ratio, share * (weight.shape[2] - 1)) for weight in weights]
+    packed = pack_layers([weight for weight, _ in stretched], list(biases))
+    nbefore = sum(before for _, before in stretched)
     return _dataset(packed, {**network.attrs, "nbefore": nbefore, "sampling_frequency": float(sampling_frequency)})
 
 
@@ -144,17 +146,16 @@ def layers_of(network: xr.Dataset) -> tuple[list[NDArray[np.float32]], list[NDAr
     return [part.reshape(row).transpose(2, 1, 0) for part, row in zip(flat, shape, strict=True)], list(biases)
 
 
-def _stretched(weight: NDArray[np.float32], ratio: float) -> NDArray[np.float32]:
-    """A filter with an odd number of taps at another rate, whose sum over a slow signal stays the same."""
+def _stretched(weight: NDArray[np.float32], ratio: float, place: float) -> tuple[NDArray[np.float32], int]:
+    """A filter at another rate, whose sum over a slow signal stays the same, and where in it ``place`` is now."""
     taps = weight.shape[2]
     if taps == 1:
-        return weight
-    half = round((taps - 1) / 2 * ratio)
-    middle = (taps - 1) / 2
-    places = np.clip(middle + np.arange(-half, half + 1) / ratio, 0, taps - 1)
+        return weight, 0
+    before, after = round(place * ratio), round((taps - 1 - place) * ratio)
+    places = np.clip(place + np.arange(-before, after + 1) / ratio, 0, taps - 1)
     flat = weight.reshape(-1, taps)
     out = np.stack([np.interp(places, np.arange(taps), row) for row in flat])
-    return np.asarray(out.reshape(*weight.shape[:2], -1) / ratio, np.float32)
+    return np.asarray(out.reshape(*weight.shape[:2], -1) / ratio, np.float32), before
 
 
 def _dataset(packed: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> xr.Dataset:
