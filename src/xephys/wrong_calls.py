@@ -11,7 +11,7 @@ import numbers
 import os
 from collections.abc import Callable, Mapping
 from functools import wraps
-from inspect import Parameter, Signature, signature
+from inspect import BoundArguments, Parameter, Signature, signature
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar
@@ -52,10 +52,7 @@ def explained(function: Callable[..., Any], *, package: str) -> Callable[..., An
     def call(*args: Any, **kwargs: Any) -> Any:
         if not own:
             own.append(signature(function))
-        _check_call(own[0], function.__name__, args, kwargs)
-        given = own[0].bind(*args, **kwargs)
-        for key, value in given.arguments.items():
-            given.arguments[key] = _as_declared(own[0].parameters[key], value)
+        given = _checked(own[0], function.__name__, args, kwargs)
         return function(*given.args, **given.kwargs)
 
     call.__module__ = package
@@ -93,10 +90,19 @@ def _explained_method(method: Callable[..., Any], name: str) -> Callable[..., An
         if not own:
             whole = signature(method)
             own.append(whole.replace(parameters=list(whole.parameters.values())[1:]))
-        _check_call(own[0], name, args, kwargs)
-        return method(this, *args, **kwargs)
+        given = _checked(own[0], name, args, kwargs)
+        return method(this, *given.args, **given.kwargs)
 
     return call
+
+
+def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BoundArguments:
+    """The arguments of a call that fits the signature, each of the kind that is declared."""
+    _check_call(known, name, args, kwargs)
+    given = known.bind(*args, **kwargs)
+    for key, value in given.arguments.items():
+        given.arguments[key] = _as_declared(known.parameters[key], value)
+    return given
 
 
 def _check_call(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

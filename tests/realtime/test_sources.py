@@ -103,6 +103,28 @@ def test_nothing_is_written_after_the_end_or_rounded():
 
 
 @pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: RingBuffer(10, 4.5), "RingBuffer: n_channels is 4.5; give a whole number"),
+        (lambda: RingBuffer("10", 4), "RingBuffer: n_samples is '10', a text; give a whole number"),
+        (lambda: RingBuffer(10, 4, dtype="foo"), "dtype is 'foo', which NumPy does not know"),
+        (lambda: RingBuffer(10, 4, kind="int16"), "RingBuffer has no parameter 'kind'"),
+        (lambda: RingBuffer(10, 4).blocks(2.5), "RingBuffer.blocks: block_samples is 2.5; give a whole number"),
+    ],
+)
+def test_wrong_sizes_of_a_buffer_are_named(call, said):
+    with pytest.raises(xephys.ParameterError, match=said):
+        call()
+
+
+def test_sizes_may_be_whole_floats():
+    buffer = RingBuffer(10.0, 4.0)
+    buffer.write(np.zeros((6, 4), np.int16))
+    buffer.close()
+    assert [len(block) for block in buffer.blocks(3.0)] == [3, 3]
+
+
+@pytest.mark.parametrize(
     ("address", "dtype"), [("localhost:5000", "int16"), (("localhost",), "int16"), (("a", 1), "foo")]
 )
 def test_wrong_addresses_and_types_are_named(address, dtype):

@@ -11,9 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..checks import check_positive
+from ..checks import check_positive, sample_type
 from ..errors import ParameterError, RecordingError, ResourceError
 from ..schema import validate_recording
+from ..wrong_calls import explained_methods
 
 #: Length of a block unless another one is given.
 BLOCK_MS = 5.0
@@ -150,6 +151,7 @@ def _receive(connection: socket.socket, n_bytes: int, *, after: int, timeout_s: 
     return bytes(received)
 
 
+@explained_methods
 class RingBuffer:
     """A buffer of the last samples, which one thread writes and another reads in blocks.
 
@@ -170,7 +172,7 @@ class RingBuffer:
 
     def __init__(self, n_samples: int, n_channels: int, *, dtype: Any = np.int16) -> None:
         check_positive(n_samples=n_samples, n_channels=n_channels)
-        self._samples = np.zeros((n_samples, n_channels), dtype)
+        self._samples = np.zeros((n_samples, n_channels), sample_type(dtype))
         self._changed = threading.Condition()
         self._written = self._read = 0
         self._closed = False
