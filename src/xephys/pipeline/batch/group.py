@@ -13,6 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 from ...errors import RecordingError
+from ...io.store.atomic import whole_or_absent
 from ...recording.segments import check_alike
 from ...sorter.progress import Report
 from ..classified import ResourceSortFailure, SpikeSortingClassifiedError
@@ -201,7 +202,8 @@ def _result(run: GroupRun, k: int, part: Part, taken: float, retries: int) -> Re
     if result.owns_folder:
         try:
             place.mkdir(parents=True, exist_ok=True)
-            (place / REPORT_NAME).write_text(json.dumps(as_record(result), indent=1), encoding="utf-8")
+            with whole_or_absent(place / REPORT_NAME, overwrite=True) as hidden:
+                hidden.write_text(json.dumps(as_record(result), indent=1), encoding="utf-8")
             run.config.to_toml(place / CONFIG_NAME)
         except OSError:  # the report of a full or read-only disk is the result that is returned
             pass

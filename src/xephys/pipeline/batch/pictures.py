@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...io.read.sortings import open_sorting
+from ...io.store.atomic import whole_or_absent
 from ..config.config import SortingPipelineConfig
 from ..config.figures import FigureConfig
 from .results import STAGES_NAME
@@ -237,5 +238,6 @@ def _saved(figure: Any, path: Path, wanted: FigureConfig) -> Path:
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontsize")):
         if text.get_fontsize() == 10:
             text.set_fontsize(wanted.font_size)
-    figure.savefig(path, dpi=wanted.dpi or "figure")
+    with whole_or_absent(path, overwrite=True) as hidden:
+        figure.savefig(hidden, dpi=wanted.dpi or "figure", format="png")
     return path

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ...io.store.atomic import whole_or_absent
 from ..config.config import SortingPipelineConfig
 from .results import RecordingResult
 from .sources import Group
@@ -20,10 +21,12 @@ def write_batch_files(group: Group, config: SortingPipelineConfig, results: Sequ
     with suppress(OSError):
         group.results.mkdir(parents=True, exist_ok=True)
         if config.execution.generate_sorting_report:
-            (group.results / REPORT_NAME).write_text(report_text(group, results), encoding="utf-8")
+            with whole_or_absent(group.results / REPORT_NAME, overwrite=True) as hidden:
+                hidden.write_text(report_text(group, results), encoding="utf-8")
         paths = [part.given for part in group.parts if isinstance(part.given, Path)]
         if config.execution.save_script and paths:
-            (group.results / SCRIPT_NAME).write_text(script_text(group, config, paths), encoding="utf-8")
+            with whole_or_absent(group.results / SCRIPT_NAME, overwrite=True) as hidden:
+                hidden.write_text(script_text(group, config, paths), encoding="utf-8")
 
 
 def report_text(group: Group, results: Sequence[RecordingResult]) -> str:
