@@ -30,23 +30,28 @@ OURS, DEFAULT = "preset:dartsort", "default"
 PEERS = ("dartsort-still", "dartsort-pretrained", "dartsort")
 #: Sets on which the peer ends within minutes, and with which of its settings it is run on them.
 BESIDE_PEER = {
+    "single:10": PEERS[:1],
+    "tetrode:10": PEERS[:1],
+    "tetrodes:10": PEERS[:1],
+    "hard2:10": PEERS[:1],
+    "hard4:10": PEERS[:1],
     "short16:10": PEERS,
     "short16:11": PEERS[:2],
     "short16-hard:10": PEERS[:1],
     "short16-hard:11": PEERS[:1],
     "short:10": PEERS,
     "short-easy:10": PEERS[:1],
-    "tetrode:10": PEERS[:1],
     "short16-slow:10": PEERS[:2],
-    "short16-steps:10": PEERS[:2],
-    "short16-wander:10": PEERS[:2],
-    "short16-hard-slow:10": PEERS[:2],
     "short-slow:10": PEERS[:2],
+    "short-nonrigid:10": PEERS[:2],
+    "short-steps:10": PEERS[:2],
+    "short16-wander:10": PEERS[:2],
+    "short-hard-slow:10": PEERS[:2],
 }
 #: Sets of the other comparisons: still, crowded, on tetrodes, drifting.
 BESIDE_DEFAULT = (
-    *BESIDE_PEER, "tetrodes:10", "tetrodes:11", "hard32:10", "hard32:11", "static:10", "static:11", "dense:10",
-    "dense:11", "easy-slow:10", "easy-slow:11", "hard:10", "hard:11", "hard-slow120:10", "hard-nonrigid120:10",
+    *BESIDE_PEER, "short-wander:10", "short-hard-steps:10", "short-hard-nonrigid:10", "tetrodes:11", "hard32:10",
+    "hard32:11", "static:10", "dense:10", "easy-slow:10", "hard:10", "hard-slow120:10", "hard-nonrigid120:10",
 )  # fmt: skip
 MEANING = {
     OURS: 'ours, `preset="dartsort"`',
@@ -89,27 +94,50 @@ def report(runs: list[dict[str, Any]]) -> list[str]:
     peers = [(pair, made) for pair, made in by.items() if pair[1] in PEERS and (pair[0], OURS) in done]
     lines = []
     for name in dict.fromkeys(pair[0] for pair, _ in peers):
-        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), ""))
+        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), *_walls(done[name, OURS]), "", ""))
         for (of, sorter), made in peers:
             if of == name:
-                beside = made["state"] == "done" and "earlier" not in made
-                times = f"{made['cpu_s'] / done[name, OURS]['cpu_s']:.0f} ×" if beside else ""
-                lines.append((name, MEANING[sorter] + ", earlier" * ("earlier" in made), *_cells(made), times))
+                ratios = [f"{ratio:.0f} ×" for ratio in _times(made, done[name, OURS])] or ["", ""]
+                called = MEANING[sorter] + ", earlier" * ("earlier" in made)
+                lines.append((name, called, *_cells(made), *_walls(made), *ratios))
     kinds = dict.fromkeys(parsed(name)[0] for name, _ in by)
+    header = (
+        "set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "wall, s", "CPU, of ours", "wall, of ours",
+    )  # fmt: skip
     parts = [
         "# The preset `dartsort`, dartsort itself, and `default`",
         "Accuracy by SpikeInterface's comparison, 0 for true units that are not found; well detected: 0.8 or more;\n"
-        "extra: false positive / redundant / overmerged. CPU time of the whole process, imports included, on one core\n"
-        "of a shared machine; runs marked as earlier are of another hour of it, so their times are not compared.",
+        "extra: false positive / redundant / overmerged. Times are of the whole process, imports included, on one\n"
+        "core of a shared machine: CPU times can be compared, wall times depend on what else it did. Runs marked as\n"
+        f"earlier are of other hours, so their times are not compared. {_dates(done)}",
         "## Beside dartsort",
         *_summary(done),
-        table(("set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "of ours"), lines),
+        table(header, lines),
         "## Beside `default`",
         *_beside_default(done),
         "Sets: " + "; ".join(f"`{kind}`: {KINDS[kind].title}" for kind in kinds) + ".",
     ]
     versions = {made["version"] for pair, made in done.items() if pair[1] in PEERS}
     return [*parts, *([f"Versions: {', '.join(sorted(versions))}."] if versions else [])]
+
+
+def _dates(done: dict[tuple[str, str], dict[str, Any]]) -> str:
+    """When ours ran and with which code."""
+    mine = [made for (_, of), made in done.items() if of in (OURS, DEFAULT)]
+    days = sorted({made["when"][:10] for made in mine})
+    codes = sorted({made["identity"].rpartition("-")[2] for made in mine})
+    return f"Ours ran on {' and '.join(days)}; digest of code and parameters: {', '.join(codes)}." if mine else ""
+
+
+def _walls(made: dict[str, Any]) -> tuple[str]:
+    return (f"{made['wall_s']:.0f}" if "wall_s" in made else "",)
+
+
+def _times(made: dict[str, Any], mine: dict[str, Any]) -> list[float]:
+    """How many times our CPU time and our wall time the peer took; nothing if the runs cannot be compared."""
+    if made["state"] != "done" or "earlier" in made:
+        return []
+    return [made[cost] / mine[cost] for cost in ("cpu_s", "wall_s")]
 
 
 def _cells(made: dict[str, Any]) -> tuple[str, ...]:
@@ -134,14 +162,28 @@ def _summary(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         if shared:
             ours, theirs = ([done[name, of] for name in shared] for of in (OURS, sorter))
             accuracies = [np.mean([made["score"]["accuracy"] for made in side]) for side in (ours, theirs)]
-            ratios = [b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True) if "earlier" not in b]
+            ratios = [_times(b, a)[0] for a, b in zip(ours, theirs, strict=True) if _times(b, a)]
             spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×" if ratios else ""
             which = "drifting" if drifting else "still"
             lines.append(
                 (MEANING[sorter], f"{len(shared)} {which}", f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread)
             )
     header = ("peer", "sets it finished", "mean accuracy of ours on them", "of the peer", "its CPU time, of ours")
-    return [table(header, lines), *_projected(done)] if lines else []
+    return [table(header, lines), _each(done), *_projected(done)] if lines else []
+
+
+def _each(done: dict[tuple[str, str], dict[str, Any]]) -> str:
+    """On how many sets ours is as accurate as the peer with the better of its settings, and the worst of them."""
+    best: dict[str, float] = {}
+    for (name, of), made in done.items():
+        if of in PEERS and (name, OURS) in done:
+            best[name] = max(best.get(name, 0.0), made["score"]["accuracy"])
+    gains = {name: done[name, OURS]["score"]["accuracy"] - accuracy for name, accuracy in best.items()}
+    as_good, worst = sum(gain >= -0.0005 for gain in gains.values()), min(gains, key=gains.__getitem__)
+    return (
+        f"Set by set, against the better of its settings there: ours is as accurate or more on {as_good} of "
+        f"{len(gains)};\nthe least difference is {gains[worst]:+.3f} ({worst})."
+    )
 
 
 def _projected(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:

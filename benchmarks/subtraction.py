@@ -1,4 +1,4 @@
-"""Subtraction: what is left near spikes, how near denoised waveforms are to the truth, units found in background alone.
+"""Subtraction: denoised waveforms and the truth, what is left near spikes, units in background, the same events.
 
     python benchmarks/subtraction.py [--quick] [--keep FOLDER] [--seeds 10 11 ...]
 
@@ -9,6 +9,7 @@ Finished seeds stay in the folder of ``--keep``; with a choice of seeds, the tab
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ N_PER_RANGE = 3000
 #: Detected events that are at least this large teach the network what spikes look like.
 LARGE = 12.0
 NEAR_UM, NEAR_MS, APART_MS = 60.0, 0.5, 3.0
+#: Length of a chunk and scheduler of each way to find the events, one of them twice.
+WAYS = ((1.0, "threads"), (1.0, "threads"), (0.3, "synchronous"), (7.0, "threads"), (2.0, "processes"))
 
 
 class Traces(NamedTuple):
@@ -61,11 +64,25 @@ class Rest(NamedTuple):
     n_units: int | None
 
 
+class Same(NamedTuple):
+    """Number of events, of the ways in which they were found, and of different results."""
+
+    preset: str
+    seed: int
+    n_events: int
+    n_ways: int
+    n_results: int
+
+
 def traces(preset: str, seed: int, **size: Any) -> Traces:
-    import xephys
     from xephys.testing import simulate_recording
 
-    recording, truth = simulate_recording(preset=preset, seed=seed, **size)
+    return prepared(*simulate_recording(preset=preset, seed=seed, **size))
+
+
+def prepared(recording: Any, truth: Any) -> Traces:
+    import xephys
+
     filtered = xephys.highpass_filter(recording, freq_min_hz=300.0)
     whitening = xephys.estimate_whitening(filtered)
     white = xephys.whiten(filtered, whitening=whitening)
@@ -186,29 +203,54 @@ def rest_of(preset: str, seed: int, *, n_units_of_background: bool, **size: Any)
     return Rest(preset, seed, *(float(np.square(e, dtype="f8").mean()) for e in energies), n_units)
 
 
-def of_seed(seed: int, *, quick: bool, folder: Path | None) -> tuple[list[Errors], list[Rest]]:
+def same_of(preset: str, seed: int, **size: Any) -> Same:
+    """The events with everything that is learned before them, computed in several ways."""
+    import dask
+
+    import xephys
+    from xephys.testing import rechunked, simulate_recording
+
+    recording, truth = simulate_recording(preset=preset, seed=seed, **size)
+    rate = float(recording.attrs["sampling_frequency"])
+    n_events, results = 0, set()
+    for chunk_s, scheduler in WAYS:
+        with dask.config.set(scheduler=scheduler):
+            given = prepared(rechunked(recording, round(chunk_s * rate)), truth)
+            events = xephys.detect_by_subtraction(
+                given.white, denoiser=given.denoiser, noise_levels=given.levels, keep_denoised=True
+            ).compute()
+        n_events = len(events)
+        results.add(hashlib.sha256(events.tobytes()).hexdigest())
+    return Same(preset, seed, n_events, len(WAYS), len(results))
+
+
+def of_seed(seed: int, *, quick: bool, folder: Path | None) -> tuple[list[Errors], list[Rest], list[Same]]:
     """The rows of one seed: stored ones of the same code, or new ones."""
     path = None if folder is None else folder / f"{seed}-{identity('preset:dartsort')}.json".replace(":", "-")
     if path is not None and path.is_file():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return [Errors(*row) for row in stored[0]], [Rest(*row) for row in stored[1]]
+        return [Errors(*row) for row in stored[0]], [Rest(*row) for row in stored[1]], [Same(*row) for row in stored[2]]
     size = {"duration_s": 4.0, "n_channels": 12} if quick else {"duration_s": 30.0, "n_channels": 32}
     errors = errors_of(seed, n_per_range=200 if quick else N_PER_RANGE, **size)
     presets = ("easy",) if quick else ("easy", "hard")
     rests = [rest_of(preset, seed, n_units_of_background=not quick, **size) for preset in presets]
+    same = [same_of(preset, seed, **size) for preset in presets]
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([errors, rests]), encoding="utf-8")
-    return errors, rests
+        path.write_text(json.dumps([errors, rests, same]), encoding="utf-8")
+    return errors, rests, same
 
 
-def run(*, quick: bool, seeds: Sequence[int] = SEEDS, folder: Path | None = None) -> tuple[list[Errors], list[Rest]]:
+def run(
+    *, quick: bool, seeds: Sequence[int] = SEEDS, folder: Path | None = None
+) -> tuple[list[Errors], list[Rest], list[Same]]:
     made = [of_seed(seed, quick=quick, folder=folder) for seed in (seeds[:1] if quick else seeds)]
-    rests = sorted((row for _, of in made for row in of), key=lambda row: (row.preset, row.seed))
-    return [row for errors, _ in made for row in errors], rests
+    rests = sorted((row for _, of, _ in made for row in of), key=lambda row: (row.preset, row.seed))
+    same = sorted((row for *_, of in made for row in of), key=lambda row: (row.preset, row.seed))
+    return [row for errors, *_ in made for row in errors], rests, same
 
 
-def report(errors: list[Errors], rests: list[Rest]) -> list[str]:
+def report(errors: list[Errors], rests: list[Rest], same: list[Same]) -> list[str]:
     by_range = []
     for low, high in SNRS:
         own = [row for row in errors if (row.low, row.high) == (low, high)]
@@ -232,6 +274,11 @@ def report(errors: list[Errors], rests: list[Rest]) -> list[str]:
         f"Mean energy within {NEAR_MS:g} ms and {NEAR_UM:g} µm of true spikes, relative to where no unit fires for "
         f"{APART_MS:g} ms; and the units that\nthe preset `dartsort` finds in the same recording without its units.",
         table(("recording", "seed", "traces", "residual", "units in background alone"), left),
+        "## The same events",
+        "All bytes of the events with their denoised waveforms, each time with all that is learned before them: in\n"
+        + ", ".join(f"chunks of {chunk_s:g} s ({scheduler})" for chunk_s, scheduler in WAYS)
+        + ".",
+        table(("recording", "seed", "events", "times found", "different results"), same),
     ]
 
 

@@ -141,6 +141,12 @@ KINDS: dict[str, Kind] = {
         "SpikeInterface's generator, wandering", DriftSetting(6, "random_walk", (-15.0, 8.0), n_channels=16), 20.0
     ),
     "short-slow": _drift("easy", "slow", 30.0, 30.0, 32),
+    "short-steps": _drift("easy", "steps", 30.0, 30.0, 32),
+    "short-nonrigid": _drift("easy", "nonrigid", 30.0, 30.0, 32),
+    "short-wander": _drift("easy", "rigid", 20.0, 30.0, 32),
+    "short-hard-slow": _drift("hard", "slow", 30.0, 30.0, 32),
+    "short-hard-steps": _drift("hard", "steps", 20.0, 30.0, 32),
+    "short-hard-nonrigid": _drift("hard", "nonrigid", 30.0, 30.0, 32),
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
     "tetrode": Kind("one tetrode", 60.0, 4, 5, _TETRODE),

@@ -105,10 +105,11 @@ def test_analysis_reads_the_recording_once(load):
 
 def test_subtraction(load):
     subtraction = load("subtraction")
-    errors, rests = subtraction.run(quick=True)
+    errors, rests, same = subtraction.run(quick=True)
     assert all(row.shrunk < row.projected < row.raw for row in errors)
     assert all(rest.near < 1.3 * rest.far < rest.before for rest in rests)
-    assert "| 3 to 6 |" in "".join(subtraction.report(errors, rests))
+    assert [(row.n_ways, row.n_results) for row in same] == [(5, 1)] and same[0].n_events > 20
+    assert "| 3 to 6 |" in "".join(subtraction.report(errors, rests, same))
 
 
 def test_unit_table(load):

@@ -73,3 +73,18 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         train_single_channel(np.where(clean < -0.9, np.nan, clean), background)
     with pytest.raises(ParameterError, match=r"the error of the network is .* after epoch"):
         train_single_channel(clean, background, learning_rate=1e30, n_examples=300)
+    for rate in (0.0, -1e-3, float("nan"), float("inf")):
+        with pytest.raises(ParameterError, match="learning_rate"):
+            train_single_channel(clean, background, learning_rate=rate)
+
+
+def test_an_error_that_is_not_a_number_ends_the_training_of_either_network() -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    clean, background = shapes(40, rng), noise((60, 41), rng)
+    huge = np.float32(1e30)  # its square is not finite
+    with pytest.raises(ParameterError, match=r"network is (nan|inf) after epoch 1; check the snippets"):
+        train_single_channel(clean, huge * background, n_examples=300)
+    seen = clean[:, :, None] + np.zeros(2, np.float32)
+    with pytest.raises(ParameterError, match=r"network is (nan|inf) after epoch 1; check the snippets"):
+        train_decollider(huge * seen, seen, hidden=8, n_examples=300)

@@ -61,7 +61,10 @@ def train_single_channel(
         If torch is not installed.
     """
     torch = needed("torch", extra="nn", what="training a denoiser")
-    check_positive(n_epochs_max=n_epochs_max, n_examples=n_examples, batch_size=batch_size, patience=patience)
+    check_positive(
+        n_epochs_max=n_epochs_max, n_examples=n_examples, batch_size=batch_size, patience=patience,
+        learning_rate=learning_rate,
+    )  # fmt: skip
     waveforms, background = _checked(clean, noise, n_min=5)
     rng, length = np.random.default_rng(seed), waveforms.shape[1]
 
@@ -129,7 +132,10 @@ def train_decollider(
         If torch is not installed.
     """
     torch = needed("torch", extra="nn", what="training a denoiser")
-    check_positive(n_epochs_max=n_epochs_max, n_examples=n_examples, batch_size=batch_size, hidden=hidden)
+    check_positive(
+        n_epochs_max=n_epochs_max, n_examples=n_examples, batch_size=batch_size, patience=patience, hidden=hidden,
+        learning_rate=learning_rate,
+    )  # fmt: skip
     seen, background = _checked(snippets, noise, n_min=5)
     rng, (n_samples, n_slots) = np.random.default_rng(seed), seen.shape[1:]
     torch.manual_seed(seed)

@@ -13,7 +13,7 @@ import xarray as xr
 
 import xephys
 from xephys import ParameterError
-from xephys.dartsort import DARTsortUserConfig, dartsort
+from xephys.dartsort import DARTsortUserConfig, dartsort, read_config, write_config
 from xephys.sorter.dartsort import sort as preset
 from xephys.sorter.dartsort.parameters import IDLE, DARTsortParameters
 from xephys.sorter.dartsort.prepare import check_settings, prepare_dartsort
@@ -114,6 +114,26 @@ def test_a_field_without_effect_is_logged_with_what_replaces_it(name: str, caplo
     description = DARTsortUserConfig.model_fields[name].description or ""
     assert description.startswith(IDLE) and len(description) > len(IDLE) + 20
     assert caplog.messages == [f"{name} has no effect: {description.removeprefix(IDLE)}"]
+
+
+def test_every_field_comes_back_from_toml(tmp_path: Path) -> None:
+    of_runs = {
+        "do_motion_estimation": False,
+        "already_preprocessed": "no",
+        "work_in_tmpdir": True,
+        "tmpdir_parent": "there",
+        "save_intermediates": True,
+        "save_final_features": False,
+    }
+    assert sorted(of_runs) == sorted(RUNS)
+    others = {name: value for name, (value, _) in MOTION.items()}
+    others = {**IDLE_VALUES, **REFUSED, **EVENTS, **STEPS, **others, **of_runs}
+    # The others of these three are what the preset has not, but dartsort has.
+    others |= {"preprocessing": "ibllike", "matching_threshold": 6.5, "amplitude_scaling_stddev": 0.2}
+    usual, other = DARTsortUserConfig(), DARTsortUserConfig(**others)
+    assert [name for name, value in other.model_dump().items() if value == getattr(usual, name)] == []
+    write_config(other, tmp_path / "cfg.toml")
+    assert read_config(tmp_path / "cfg.toml") == other
 
 
 def test_fields_without_effect_are_read_nowhere() -> None:
@@ -217,10 +237,14 @@ def motion_of(moving: Any, **fields: Any) -> Any:
 
 
 def test_motion_is_estimated_or_not(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preset, "find_motion", lambda *_: "found")
-    monkeypatch.setattr(preset, "moving_tissue", lambda _, motion: motion)
-    assert preset.detect_dartsort(small, parameters(), Run(tmp_path)).motion == "found"
-    assert preset.detect_dartsort(small, parameters(do_motion_estimation=False), Run(tmp_path)).motion is None
+    found = xephys.make_motion([[0.0], [25.0]], time_s=[0.5, 1.5], depth_um=[0.0])
+    monkeypatch.setattr(preset, "find_motion", lambda *_: found)
+    moved = preset.detect_dartsort(small, parameters(), Run(tmp_path))
+    still = preset.detect_dartsort(small, parameters(do_motion_estimation=False), Run(tmp_path))
+    assert moved.motion is found and still.motion is None
+    # Events are interpolated between contacts where the tissue moves, which averages noise.
+    assert 0.5 < moved.features.noise_at_rest / still.features.noise_at_rest < 0.95
+    assert moved.features.noise == still.features.noise == still.features.noise_at_rest
 
 
 def test_floating_point_traces_are_filtered_unless_they_were(small: Any, tmp_path: Path) -> None:

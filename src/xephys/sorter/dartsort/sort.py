@@ -8,6 +8,7 @@ shared with the preset ``default``: clusters, templates that move with the tissu
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ...graph.checkpoint import CheckpointedEvents
 from ...motion.estimate import estimate_motion
 from ...per_channel import positions_of
 from ...recording.geometry import channel_groups, neighbors_within
-from ..default.drift import moving_tissue
+from ..default.drift import moving_tissue, noise_at_rest
 from ..default.features import Features, learn_features
 from ..default.parameters import DefaultParameters
 from ..default.sort import Detected, sort_detected
@@ -63,7 +64,10 @@ def detect_dartsort(
     features, events = _subtract(prepared, p, run)
     if not motion_is_known:
         motion = find_motion(prepared, events, p, run) if p.do_motion_estimation else None
-    return Detected(prepared, features, events, motion, moving_tissue(prepared.whitened, motion))
+    tissue = moving_tissue(prepared.whitened, motion)
+    around = steps_on(prepared.whitened, p).n_nearest
+    features = replace(features, noise_at_rest=noise_at_rest(features.noise, tissue, n_nearest=around))
+    return Detected(prepared, features, events, motion, tissue)
 
 
 def steps_on(recording: xr.DataArray, p: DARTsortParameters) -> DefaultParameters:
