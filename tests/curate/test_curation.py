@@ -7,7 +7,7 @@ import pytest
 from spikeinterface.curation import apply_curation as apply_theirs
 
 import xephys
-from xephys.errors import ParameterError
+from xephys.errors import OutputError, ParameterError
 
 from .trains import trains_of
 
@@ -110,6 +110,20 @@ def test_written_curations_are_read_by_both(tmp_path):
     assert xephys.read_curation(tmp_path / "curation.json") == xephys.read_curation(curation)
     theirs = apply_theirs(xephys.to_spikeinterface(tree), json.loads((tmp_path / "curation.json").read_text()))
     assert set(theirs.unit_ids.tolist()) == set(trains_of(xephys.apply_curation(tree, curation)))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01samples", b'{"gain": 0.195}x', b"[1, 2]"])
+def test_a_curation_replaces_a_curation_only(content, tmp_path):
+    steps = {"unit_ids": [1, 2, 3], "removed": [3]}
+    for _ in range(2):
+        xephys.save_curation(steps, tmp_path / "curation.json")
+    (tmp_path / "recording.dat").write_bytes(content)
+    for taken in ("recording.dat", "."):
+        with pytest.raises(OutputError, match="exists and is not a curation; choose another path"):
+            xephys.save_curation(steps, tmp_path / taken)
+    assert (tmp_path / "recording.dat").read_bytes() == content
+    with pytest.raises(OutputError, match=r"cannot write .* choose a folder that can be written"):
+        xephys.save_curation(steps, tmp_path / "no" / "folder.json")
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,16 @@ def test_wrong_files_are_named(sequences, tmp_path):
         save_sequences(sequences, tmp_path / "no" / "folder.npz")
     with pytest.raises(xephys.ParameterError, match="this dataset has no root"):
         save_sequences(xr.Dataset(), tmp_path / "empty.npz")
+
+
+def test_sequences_replace_sequences_only(sequences, tmp_path):
+    for _ in range(2):
+        save_sequences(sequences, tmp_path / "mine")
+    np.savez(tmp_path / "arrays.npz", traces=np.ones((9, 2)))
+    np.save(tmp_path / "array", np.ones((9, 2)))
+    (tmp_path / "array.npy").replace(tmp_path / "array.npz")
+    (tmp_path / "folder.npz").mkdir()
+    for name in ("arrays", "array", "folder"):
+        with pytest.raises(xephys.OutputError, match=f"{name}.npz exists and does not hold sequences; choose another"):
+            save_sequences(sequences, tmp_path / name)
+    assert np.load(tmp_path / "arrays.npz")["traces"].shape == (9, 2)

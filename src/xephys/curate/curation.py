@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..errors import ParameterError
+from ..errors import OutputError, ParameterError
 from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
 from .merge import merge_units
@@ -111,13 +111,47 @@ def apply_curation(
 
 
 def save_curation(curation: Mapping[str, Any] | Sequence[Any], path: PathLike) -> None:
-    """Write a curation as JSON of format 2, which SpikeInterface and its GUI read; several steps as a sequence."""
-    steps = read_curation(curation)
+    """Write a curation as JSON of format 2, which SpikeInterface and its GUI read.
+
+    Parameters
+    ----------
+    curation
+        Anything that :func:`read_curation` accepts; several steps as a sequence.
+    path
+        File to be written. It replaces an earlier curation and nothing else.
+
+    Raises
+    ------
+    OutputError
+        If there is something else at the path, or it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_curation({"unit_ids": [1, 2, 3], "removed": [3]}, folder + "/curation.json")
+    ...     read_curation(folder + "/curation.json")[0]["removed"]
+    [3]
+    """
+    steps, target = read_curation(curation), Path(path)
     whole = steps[0] if len(steps) == 1 else {"curation_steps": steps}
     text = json.dumps(whole, indent=1, default=lambda value: np.asarray(value).tolist())
-    hidden = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-    hidden.write_text(text + "\n", encoding="utf8")
-    hidden.replace(path)  # so that the file is either complete or the earlier one
+    if target.exists() and not _is_curation(target):
+        raise OutputError(f"{path} exists and is not a curation; choose another path")
+    hidden = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        hidden.write_text(text + "\n", encoding="utf8")
+        hidden.replace(target)  # so that the file is either complete or the earlier one
+    except OSError as error:
+        hidden.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from error
+
+
+def _is_curation(path: Path) -> bool:
+    try:
+        return bool(read_curation(path))
+    except (ParameterError, OSError):
+        return False
 
 
 def _step(given: Mapping[str, Any]) -> dict[str, Any]:

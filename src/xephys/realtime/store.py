@@ -28,7 +28,7 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
     sequences
         From :func:`detect_sequences`.
     path
-        File to write; ``.npz`` is appended if it is missing. An existing file is replaced.
+        File to write; ``.npz`` is appended if it is missing. It replaces earlier sequences and nothing else.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
     ParameterError
         If the dataset does not hold sequences.
     OutputError
-        If the file cannot be written.
+        If there is something else at the path, or it cannot be written.
 
     Examples
     --------
@@ -55,6 +55,8 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
     target = Path(path)
     if target.suffix != ".npz":
         target = target.with_name(target.name + ".npz")
+    if target.exists() and not _holds_sequences(target):
+        raise OutputError(f"{target} exists and does not hold sequences; choose another path")
     about = {
         "format": FORMAT,
         "dims": {str(name): list(map(str, variable.dims)) for name, variable in sequences.variables.items()},
@@ -75,6 +77,14 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
 def _plain(values: NDArray[Any]) -> NDArray[Any]:
     """The values without Python objects, which a file could hold as a pickle only."""
     return values.astype(str) if values.dtype == object else values
+
+
+def _holds_sequences(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return "format" in json.loads(str(stored["about"]))
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, BadZipFile, EOFError):
+        return False
 
 
 def open_sequences(path: PathLike) -> xr.Dataset:
