@@ -65,6 +65,8 @@ class Preset:
         Whether passes over the recording can run on a device other than the CPU.
     reusable
         Whether its results can be used to sort another recording (``learned``, ``learn_s``).
+    skips_filter
+        Whether its filter is left out for traces whose band is as narrow already.
     exports
         What the command line writes besides ``sorting.zarr``: ``"phy"``, or ``"kilosort"`` if the sorting keeps the
         features of its spikes.
@@ -76,6 +78,7 @@ class Preset:
     check: str
     devices: bool = False
     reusable: bool = False
+    skips_filter: bool = True
     exports: tuple[str, ...] = ("phy",)
 
     @cached_property
@@ -140,6 +143,7 @@ _ROWS = (
         parameters="rt_sort.parameters:RTSortParameters",
         sort="rt_sort.sort:sort_rt_sort",
         check="rt_sort.prepare:check_rt_sort",
+        skips_filter=False,
     ),
     Preset(
         "dartsort",

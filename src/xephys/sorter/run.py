@@ -24,7 +24,7 @@ from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, Sorter, find_preset, read_parameters
 from .progress import shown_progress
 from .segments import join_segments, sorting_of_segments
-from .steps.filtered_before import check_not_filtered_away, filter_notes
+from .steps.filtered_before import band_notes, check_not_filtered_away
 from .steps.passes import NoUnits, Report, Run
 
 
@@ -163,7 +163,8 @@ def sort_with(
     schema.validate_recording(recording)
     warn_odd_spacing(recording)
     check_not_filtered_away(recording, parameters.band_hz)
-    notes = filter_notes(recording, parameters.band_hz)
+    is_chosen = parameters.band_hz != preset.model().band_hz
+    notes = band_notes(recording, parameters.band_hz, is_chosen=is_chosen, may_skip=preset.skips_filter)
     recording = to_device(_on_workers(recording), device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import xarray as xr
 
 from ...preprocess.filter import bandpass_filter
-from ..steps.filtered_before import filter_unless_filtered
+from ..steps.filtered_before import filter_unless_filtered, usable_band
 from ..steps.learned import Learned
 from ..steps.passes import Run
 from ..steps.prepare import check_filterable, prepare
 from ..steps.prepared import Prepared
 from .parameters import DefaultParameters
-
-#: Maximum upper corner of the band-pass, as a fraction of the sampling rate.
-FREQ_MAX_OF_RATE = 0.45
 
 
 def check_default(recording: xr.DataArray, parameters: DefaultParameters) -> None:
@@ -41,11 +38,9 @@ def prepare_default(
 
 def band_passed(recording: xr.DataArray, parameters: DefaultParameters) -> xr.DataArray:
     """The band of spikes, limited to what the sampling rate can represent."""
-    freq_max_hz = min(parameters.freq_max_hz, FREQ_MAX_OF_RATE * float(recording.attrs["sampling_frequency"]))
+    low_hz, high_hz = usable_band(recording, parameters.band_hz)
     return filter_unless_filtered(
         recording,
-        (parameters.freq_min_hz, freq_max_hz),
-        lambda traces: bandpass_filter(
-            traces, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
-        ),
+        (low_hz, high_hz),
+        lambda traces: bandpass_filter(traces, freq_min_hz=low_hz, freq_max_hz=high_hz, order=parameters.filter_order),
     )

@@ -46,7 +46,7 @@ class RTSortParameters(BaseModel):
     )
     model_path: str | None = Field(None, description="file of a network of yours, instead of that of the probe")
     freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band")
-    freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band")
+    freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band; at most 0.45 of the rate")
     detection_window_s: float | None = Field(
         None, gt=0, description="learn sequences from this much of the beginning; from everything if not given"
     )

@@ -6,11 +6,9 @@ import xarray as xr
 
 from ...errors import RecordingError
 from ...preprocess.gaussian import REACH_CYCLES, gaussian_filter
+from ..steps.filtered_before import usable_band
 from ..steps.prepare import check_filterable
 from .parameters import RTSortParameters
-
-#: Maximum upper corner of the band, as a fraction of the sampling rate.
-FREQ_MAX_OF_RATE = 0.45
 
 
 def check_rt_sort(recording: xr.DataArray, parameters: RTSortParameters) -> None:
@@ -38,5 +36,5 @@ def check_rt_sort(recording: xr.DataArray, parameters: RTSortParameters) -> None
 
 def band_passed(recording: xr.DataArray, p: RTSortParameters) -> xr.DataArray:
     """The band of spikes, by a filter of finite length, which live blocks pass through with the same result."""
-    freq_max_hz = min(p.freq_max_hz, FREQ_MAX_OF_RATE * float(recording.attrs["sampling_frequency"]))
-    return gaussian_filter(recording, freq_min_hz=p.freq_min_hz, freq_max_hz=freq_max_hz)
+    low_hz, high_hz = usable_band(recording, p.band_hz)
+    return gaussian_filter(recording, freq_min_hz=low_hz, freq_max_hz=high_hz)

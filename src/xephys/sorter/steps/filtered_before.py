@@ -1,4 +1,4 @@
-"""Detect recordings that were already filtered or whitened, from their history, and treat them by one rule.
+"""The band of a sort: what a recording's rate leaves of it, and which recordings were already filtered or whitened.
 
 White traces are refused. Traces whose band lies within that of the preset are not filtered again. Other traces are
 filtered, which does no harm if some of the spike band is left; if none is left, they are refused.
@@ -6,7 +6,6 @@ filtered, which does no harm if some of the spike band is left; if none is left,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +13,28 @@ import xarray as xr
 
 from ...attributes import from_text
 from ...calls import history_of
-from ...errors import ParameterError, RecordingError, XephysWarning
+from ...errors import ParameterError, RecordingError, warn_user
 from ...written import read_call
 
 #: Operations that limit the band, with the names of their corner parameters.
 _FILTERS = {"bandpass_filter": ("freq_min_hz", "freq_max_hz"), "highpass_filter": ("freq_min_hz", "")}
 Band = tuple[float, float]
+#: Maximum upper corner of a band-pass, as a fraction of the sampling rate.
+FREQ_MAX_OF_RATE = 0.45
+
+
+def usable_band(recording: xr.DataArray, band: Band) -> Band:
+    """What the recording's rate leaves of a preset's band; a high-pass is not limited.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> usable_band(recording, (300.0, 6000.0)), usable_band(recording, (300.0, 20_000.0))
+    ((300.0, 6000.0), (300.0, 13500.0))
+    """
+    low, high = band
+    return low, high if high == float("inf") else min(high, FREQ_MAX_OF_RATE * _rate(recording))
 
 
 def known_band(recording: xr.DataArray) -> Band | None:
@@ -64,10 +79,7 @@ def check_not_filtered_away(recording: xr.DataArray, band: Band) -> None:
 
 def is_filtered_as(recording: xr.DataArray, band: Band) -> bool:
     """Whether real traces are as narrow as a preset's band already, so that its filter is left out."""
-    known = known_band(recording)
-    if known is None or recording.dtype.kind != "f":
-        return False
-    return known[0] >= band[0] and known[1] <= band[1]
+    return recording.dtype.kind == "f" and _is_within(known_band(recording), band)
 
 
 def filter_unless_filtered(
@@ -77,22 +89,45 @@ def filter_unless_filtered(
     return recording if is_filtered_as(recording, band) else apply(recording)
 
 
-def filter_notes(recording: xr.DataArray, band: Band) -> list[dict[str, Any]]:
-    """What the log of a sort says of filters before it; a warning says it too."""
+def band_notes(recording: xr.DataArray, band: Band, *, is_chosen: bool, may_skip: bool) -> list[dict[str, Any]]:
+    """What the log of a sort says of its band and of filters before it; a warning says it too.
+
+    Parameters
+    ----------
+    recording
+        What is sorted.
+    band
+        Corners of the preset's filter.
+    is_chosen
+        Whether the user chose the corners. Of a preset's own corner that the rate lowers, only the log tells.
+    may_skip
+        Whether the preset leaves its filter out after one that is as narrow.
+    """
+    usable = usable_band(recording, band)
+    notes = _notes_on_filters(recording, usable, may_skip=may_skip)
+    if usable[1] == band[1]:
+        return notes
+    reason = f"{band[1]:g} Hz is above {FREQ_MAX_OF_RATE:g} of the rate, {_rate(recording):g} Hz"
+    if is_chosen:
+        warn_user(f"the upper corner of the band, {reason}; the band ends at {usable[1]:g} Hz")
+    return [{"step": "filter", "action": f"corner lowered to {usable[1]:g} Hz", "reason": reason}, *notes]
+
+
+def _notes_on_filters(recording: xr.DataArray, band: Band, *, may_skip: bool) -> list[dict[str, Any]]:
     known = known_band(recording)
     elsewhere = bool(from_text(recording.attrs.get("annotations"), {}).get("is_filtered", False))
     if known is None and not elsewhere:
         return []
-    within = known is not None and known[0] >= band[0] and known[1] <= band[1]
+    becomes_real = recording.dtype.kind == "f" or "gain_to_uv" in recording.coords
+    skipped = may_skip and becomes_real and _is_within(known, band)
     what = f"filtered to {_said(known)}" if known is not None else "filtered elsewhere, to a band that is not known"
-    action = "skipped" if within else "filtered again"
     reason = f"the recording was {what} before"
-    warnings.warn(
-        f"{reason}; it is {'not filtered again' if within else f'filtered again, to {_said(band)}'}",
-        XephysWarning,
-        stacklevel=4,
-    )
-    return [{"step": "filter", "action": action, "reason": reason}]
+    warn_user(f"{reason}; it is {'not filtered again' if skipped else f'filtered again, to {_said(band)}'}")
+    return [{"step": "filter", "action": "skipped" if skipped else "filtered again", "reason": reason}]
+
+
+def _is_within(known: Band | None, band: Band) -> bool:
+    return known is not None and known[0] >= band[0] and known[1] <= band[1]
 
 
 def _corners(step: str) -> Band | None:
@@ -103,6 +138,10 @@ def _corners(step: str) -> Band | None:
         return None
     low, high = _FILTERS[name]
     return float(given.get(low, 0.0)), float(given.get(high, "inf")) if high else float("inf")
+
+
+def _rate(recording: xr.DataArray) -> float:
+    return float(recording.attrs["sampling_frequency"])
 
 
 def _said(band: Band) -> str:
