@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import xephys
 from tests.support.labelled import make_labelled, make_samples
 from tests.support.sorting_trees import sorting_of
 from xephys.errors import ParameterError
-from xephys.sorting import build_sorting
+from xephys.sorting import build_sorting, validate_sorting
 
 
 @pytest.fixture
@@ -65,11 +66,44 @@ def test_tree(recording: xr.DataArray, sorting: xr.DataTree) -> None:
         ({"spikes": {"sample_index": [1], "unit_index": [0], "x": [1, 2]}}, "'x' has 2 values for 1 spikes"),
         ({"units": {"label": ["good"], "snr": [1, 2]}}, "'snr' has 2 values for 1 units"),
         ({"unit_ids": [1, 2]}, "2 unit_ids"),
-        ({"templates": np.zeros((1, 5, 4))}, r"shape \(1, 5, 4\) for 1 units and 5 channels"),
-        ({"templates": np.zeros((1, 5, 5)), "nbefore": 5}, "nbefore is 5"),
     ],
 )
 def test_parts_that_do_not_fit(recording: xr.DataArray, change: dict, message: str) -> None:
     parts: dict[str, Any] = {"spikes": {"sample_index": [1], "unit_index": [0]}, "units": {"label": ["good"]}}
     with pytest.raises(ParameterError, match=message):
         build_sorting(recording, **{**parts, **change})
+
+
+def _moved(tree: xr.DataTree, column: str, at: int, value: int) -> xr.DataTree:
+    """The tree with one number of its spikes changed by hand."""
+    values = tree["spikes"][column].values.copy()
+    values[at] = value
+    spikes = tree["spikes"].to_dataset()
+    return tree.assign(spikes=xr.DataTree(spikes.assign({column: spikes[column].copy(data=values)})))
+
+
+@pytest.mark.parametrize(
+    ("column", "at", "value", "message"),
+    [
+        ("sample_index", 0, -5, "1 spikes lie outside what was sorted, the first at sample -5 where samples 0 to 7000"),
+        ("sample_index", -1, 7001, "first at sample 7001 where samples 0 to 7000 were sorted"),
+        ("segment_index", -1, 1, "spikes lie in segments 0 to 1, and the sorting has 1"),
+        ("segment_index", 0, -1, "spikes lie in segments -1 to 0"),
+    ],
+)
+def test_a_spike_outside_what_was_sorted(sorting, column, at, value, message, tmp_path):
+    wrong = _moved(sorting, column, at, value)
+    for use in (validate_sorting, lambda tree: xephys.save_sorting(tree, tmp_path / "a.zarr")):
+        with pytest.raises(ParameterError, match=message):
+            use(wrong)
+    assert not (tmp_path / "a.zarr").exists()
+
+
+@pytest.mark.parametrize("start", [0, 200])
+def test_a_spike_outside_of_a_part(sorting, start):
+    part = xephys.select_period(sorting, 12.5 + start / 1000, 13.0)
+    validate_sorting(part)
+    first = int(part["spikes"]["sample_index"][0])
+    assert first >= start
+    with pytest.raises(ParameterError, match=f"the first at sample {start - 1} where samples {start} to 499 were"):
+        validate_sorting(_moved(part, "sample_index", 0, start - 1))

@@ -22,7 +22,8 @@ import xarray as xr
 from .errors import ParameterError
 from .metrics.table import unit_variables
 from .recording.axes import SegmentAxes
-from .schema import SPIKE_VARIABLES, Variable, channel_coordinate
+from .schema import SPIKE_VARIABLES, Variable
+from .templates.node import templates_node
 
 #: Columns that are always stored in their declared type.
 _SPIKE_COLUMNS = {
@@ -179,9 +180,30 @@ def _check_spikes(sorting: xr.DataTree, unit_index: Any) -> None:
             f"unit {unit_ids_of(sorting)[unit]} has {counts[unit]} spikes, and num_spikes is {known[unit]}; {remedy}, "
             "or make a sorting of the spikes that are left with make_sorting"
         )
+    _check_places(sorting)
     step = np.diff(spikes["sample_index"].values.astype(np.int64))
     if (step < 0).any() and (step[np.diff(_segment_index(spikes)) == 0] < 0).any():
         raise ParameterError(f"the spikes are not in the order of their samples; {remedy}")
+
+
+def _check_places(sorting: xr.DataTree) -> None:
+    """Check that every spike lies in what was sorted."""
+    samples, segments = sorting["spikes"]["sample_index"].values, _segment_index(sorting["spikes"].dataset)
+    lengths = samples_per_segment(sorting)
+    if len(samples) and not 0 <= segments.min() <= segments.max() < len(lengths):
+        raise ParameterError(
+            f"spikes lie in segments {segments.min()} to {segments.max()}, and the sorting has {len(lengths)}, counted "
+            "from 0; join sortings with append_sortings"
+        )
+    first = np.asarray(first_samples(sorting), np.int64)[segments]
+    stop = np.asarray(lengths, np.int64)[segments] + (first if "n_samples" in sorting.attrs else 0)
+    outside = np.flatnonzero((samples < first) | (samples >= stop))
+    if len(outside):
+        one = outside[0]
+        raise ParameterError(
+            f"{len(outside)} spikes lie outside what was sorted, the first at sample {samples[one]} where samples "
+            f"{first[one]} to {stop[one] - 1} were sorted; correct them, or take a part with select_period"
+        )
 
 
 def unit_ids_of(sorting: xr.DataTree) -> Any:
@@ -297,37 +319,6 @@ def _dataset(
         values = values.astype(declared[name].kind) if name in typed else values
         variables[name] = xr.Variable(dims, values, {"units": units} if units else {})
     return xr.Dataset(variables)
-
-
-def templates_node(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int, rate: float) -> xr.Dataset:
-    """The node ``/templates``: mean waveforms in µV with the identifiers and coordinates of their channels.
-
-    Raises
-    ------
-    ParameterError
-        If shapes do not fit together.
-
-    Examples
-    --------
-    >>> node = templates_node(np.ones((1, 3, 2)), {"y": [0.0, 20.0]}, [7], 1, 1000.0)
-    >>> node["templates"].dims, node["time_ms"].values.tolist()
-    (('unit', 'sample', 'channel'), [-1.0, 0.0, 1.0])
-    """
-    values = np.asarray(templates, np.float32)
-    n_channels = len(channels["channel"]) if "channel" in channels else values.shape[-1]
-    if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != n_channels:
-        raise ParameterError(
-            f"templates have shape {values.shape} for {len(ids)} units and {n_channels} channels; give "
-            "(unit, sample, channel)"
-        )
-    if not 0 <= nbefore < values.shape[1]:
-        raise ParameterError(f"nbefore is {nbefore} for templates of {values.shape[1]} samples; give one of them")
-    coordinates: dict[str, Any] = {"channel": np.arange(n_channels), "unit_id": ("unit", ids)}
-    coordinates |= {name: channel_coordinate(name, known) for name, known in channels.items()}
-    time_ms = (np.arange(values.shape[1]) - nbefore) / rate * 1e3
-    coordinates["time_ms"] = ("sample", time_ms, {"units": "ms", "long_name": "time from the spike"})
-    attributes = {"nbefore": int(nbefore), "units": "uV"}
-    return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
 
 
 def plain_value(value: Any) -> Any:

@@ -23,10 +23,10 @@ from ...sorting import (
     samples_per_segment,
     segment_starts_s,
     spike_times_s,
-    templates_node,
     unit_ids_of,
     validate_sorting,
 )
+from ...templates.node import templates_node
 from ..bridge.extensions import dense_of
 
 #: Columns of spikes, by the extension that has them; columns of the sorting itself are not replaced.
