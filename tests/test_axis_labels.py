@@ -6,6 +6,7 @@ import xarray as xr
 
 import xephys
 from xephys.axis_labels import check_channel_names, check_rate, check_trace_units
+from xephys.errors import RecordingError
 
 RATE = 30_000.0
 
@@ -117,3 +118,15 @@ def test_peaks_of_a_larger_recording_are_refused():
     ):
         with pytest.raises(xephys.RecordingError, match=r"goes up to 7, and the recording has 4 channels.*another"):
             call()
+
+
+@pytest.mark.parametrize("name", ["x", "y", "z", "gain_to_uv", "offset_to_uv", "inter_sample_shift"])
+def test_places_and_gains_are_numbers(name):
+    message = f"coordinate '{name}' holds .* and so on; give a number for each channel"
+    with pytest.raises(RecordingError, match=message):
+        recording(coordinates={name: ["a", "b", "c", "d"]})
+    assigned = recording().assign_coords({name: ("channel", np.array([None, 1, 2, 3], object))})
+    for use in (xephys.sort, xephys.common_reference):
+        with pytest.raises(RecordingError, match=message):
+            use(assigned)
+    recording(coordinates={name: [1, 2, 3, 4]})

@@ -5,13 +5,25 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import dask.array as da
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import xephys
-from xephys.checks import check_choice, check_corner, check_keywords, check_positive, check_share, nearest_name
+from xephys.checks import (
+    array_of_traces,
+    check_choice,
+    check_corner,
+    check_keywords,
+    check_positive,
+    check_share,
+    nearest_name,
+)
 from xephys.curate.bombcell import label_like_bombcell
-from xephys.errors import ParameterError
+from xephys.errors import ParameterError, RecordingError
 from xephys.pipeline import SortingPipelineConfig, read_compiled
 
 SORTING = xephys.make_sorting(sample_index=[1, 2], labels=[0, 0], sampling_frequency=1000.0)
@@ -105,3 +117,31 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path):
 def test_truth_values_are_no_numbers():
     with pytest.raises(ParameterError, match="threshold is True, a bool; give one number"):
         check_positive(threshold=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "traces are of type NoneType; give a .time, channel. array"),
+        ("raw.bin", r"traces are a path, 'raw.bin'; open it: open_recording\('raw.bin'\)"),
+        (Path("raw.bin"), "traces are a path"),
+        ({0: [1, 2]}, "traces are of type dict"),
+        ((row for row in ()), "traces are of type generator"),
+        (pd.DataFrame([[1, 2]]), r"traces are of type DataFrame; .* such as \.to_numpy\(\)"),
+        (np.ma.masked_less([[1, 2]], 2), "a recording has no mask"),
+        (da.ones((9, 2))[da.ones(9) > 0], "unknown number of samples"),
+        (xr.DataArray([[1, 2]], coords={"channel": ("channel", [3, 4])}, dims=("time", "channel")), "would be lost"),
+        (xr.DataArray([[1, 2]], attrs={"units": "uV"}), "would be lost"),
+    ],
+)
+def test_traces_that_are_no_array(given, message):
+    with pytest.raises(RecordingError, match=message):
+        array_of_traces(given)
+
+
+def test_arrays_of_every_kind_are_traces(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        stored = file.create_dataset("traces", data=[[1, 2], [3, 4]])
+        stored.attrs["gain"] = 0.195
+        for given in (stored, [[1, 2]], np.ones((2, 2)), da.ones((2, 2)), xr.DataArray([[1, 2]])):
+            assert array_of_traces(given).shape[1] == 2

@@ -99,6 +99,21 @@ def test_a_spike_outside_what_was_sorted(sorting, column, at, value, message, tm
     assert not (tmp_path / "a.zarr").exists()
 
 
+@pytest.mark.parametrize("rate", [np.nan, 0, -1.0, "30 kHz", None, np.inf])
+def test_a_sorting_without_a_rate(sorting, rate):
+    sorting.attrs["sampling_frequency"] = rate
+    with pytest.raises(ParameterError, match=r"'sampling_frequency' is .* set it to the rate in hertz"):
+        validate_sorting(sorting)
+
+
+@pytest.mark.parametrize("column", ["sample_index", "unit_index", "segment_index"])
+def test_a_column_that_counts_holds_whole_numbers(sorting, column):
+    spikes = sorting["spikes"].to_dataset()
+    changed = sorting.assign(spikes=xr.DataTree(spikes.assign({column: spikes[column] * 1.0})))
+    with pytest.raises(ParameterError, match=f"{column} holds float64 values; give whole numbers"):
+        validate_sorting(changed)
+
+
 @pytest.mark.parametrize("start", [0, 200])
 def test_a_spike_outside_of_a_part(sorting, start):
     part = xephys.select_period(sorting, 12.5 + start / 1000, 13.0)

@@ -1,20 +1,23 @@
-"""Checks of what labels a recording: the names of its channels, the times of its samples, and its unit."""
+"""Checks of what labels a recording: names and places of its channels, the times of its samples, and its unit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 
 from .errors import RecordingError
 
-__all__ = ["check_channel_names", "check_rate", "check_times", "check_trace_units"]
+__all__ = ["check_channel_names", "check_channel_numbers", "check_rate", "check_times", "check_trace_units"]
 
 #: Rates that differ by less than this fraction are equal: over a template they stay within a sample. The steps of a
 #: time coordinate may deviate from the sampling rate by the same fraction.
 RATE_TOLERANCE = 1e-3
 #: The same tolerance for recordings with a time for each sample: synchronized clocks scatter.
 TIMES_TOLERANCE = 0.3
+#: Coordinates of channels that operations compute with.
+_NUMBERS_OF_CHANNELS = ("x", "y", "z", "gain_to_uv", "offset_to_uv", "inter_sample_shift")
 #: Other ways to write microvolts.
 _MICROVOLTS = ("uv", "µv", "μv", "microvolt", "microvolts")
 #: Other units of voltage, in microvolts.
@@ -44,6 +47,24 @@ def check_channel_names(names: Any) -> None:
             f"{len(twice)} names belong to several channels, such as {twice[0]!r}; give each channel its own name: "
             "recording.assign_coords(channel=range(recording.sizes['channel'])), or channel_ids"
         )
+
+
+def check_channel_numbers(coordinates: Mapping[Any, Any]) -> None:
+    """Check that places, gains and delays of channels are numbers.
+
+    Raises
+    ------
+    RecordingError
+        If some are texts or objects.
+
+    Examples
+    --------
+    >>> check_channel_numbers({"x": xr.Variable("channel", [0.0, 20.0]), "shank": xr.Variable("channel", ["a", "b"])})
+    """
+    for name in _NUMBERS_OF_CHANNELS:
+        if name in coordinates and coordinates[name].dtype.kind not in "iuf":
+            given = coordinates[name].values.ravel()[:1].tolist()
+            raise RecordingError(f"coordinate {name!r} holds {given} and so on; give a number for each channel")
 
 
 def check_trace_units(units: Any) -> None:

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .errors import ParameterError
+from .errors import ParameterError, RecordingError
 from .foreign import note_on, our_name
 
 #: A sampling rate below this, in a recording to be filtered for spikes, was probably given in kilohertz.
@@ -73,6 +73,38 @@ def sample_type(dtype: Any, *, name: str = "dtype") -> np.dtype[Any]:
     if known.kind not in "iuf":
         raise ParameterError(f"{name} is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
     return known
+
+
+def array_of_traces(given: Any) -> Any:
+    """What a user gives as traces, if it is an array: of NumPy, Dask, Zarr, HDF5, or anything that looks like one.
+
+    Raises
+    ------
+    RecordingError
+        If it is something else, or holds what an array of traces cannot: labels, a mask, an unknown number of samples.
+
+    Examples
+    --------
+    >>> array_of_traces([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if isinstance(given, (list, tuple)):
+        return np.asarray(given)
+    if isinstance(given, (str, Path)):
+        raise RecordingError(f"traces are a path, {str(given)!r}; open it: open_recording({str(given)!r})")
+    if hasattr(given, "xindexes") and (len(given.coords) or len(given.attrs)):
+        raise RecordingError(
+            "traces are a labelled array, whose labels would be lost; if it is a recording, use it as it is, otherwise "
+            "give its values (.data), and its labels as channel_ids and coordinates"
+        )
+    if hasattr(given, "mask") and hasattr(given, "filled"):
+        raise RecordingError("traces are masked, and a recording has no mask; fill what is masked: array.filled(0)")
+    if not all(hasattr(given, name) for name in ("ndim", "dtype", "shape")):
+        values = ", such as .to_numpy()" if hasattr(given, "to_numpy") else ""
+        raise RecordingError(f"traces are of type {type(given).__name__}; give a (time, channel) array{values}")
+    if any(n != n for n in given.shape):  # Dask's mark for a length that it has not computed
+        raise RecordingError("traces are of an unknown number of samples; compute it first: compute_chunk_sizes()")
+    return given
 
 
 def check_exists(path: Path) -> None:

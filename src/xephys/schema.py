@@ -14,8 +14,10 @@ import numpy as np
 import xarray as xr
 
 from . import accessor as accessor  # registers `.ephys` wherever recordings are handled
+from . import axis_labels
 from .attributes import as_text, lines_of
-from .axis_labels import RATE_TOLERANCE, check_channel_names, check_rate, check_times, check_trace_units
+from .axis_labels import RATE_TOLERANCE
+from .checks import array_of_traces
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
 from .regular_clock import TIME_ATTRIBUTES, RegularClock, evenly_spaced
@@ -177,8 +179,8 @@ def make_recording(
     Raises
     ------
     RecordingError
-        If the array is not two-dimensional or looks transposed, a coordinate does not have one value per channel, two
-        channels have one name, the rate is not above 0, or the unit is another unit of voltage.
+        If the array is none, is not two-dimensional or looks transposed, a coordinate does not have one value per
+        channel, two channels have one name, the rate is not above 0, or the unit is another unit of voltage.
 
     Examples
     --------
@@ -187,8 +189,7 @@ def make_recording(
     >>> float(rec.time[30])
     0.001
     """
-    if isinstance(data, (list, tuple)):
-        data = np.asarray(data)
+    data = array_of_traces(data)
     if data.ndim != 2:
         raise RecordingError(f"traces have {data.ndim} dimensions; give a (time, channel) array")
     if data.dtype.kind not in TRACES.kind:
@@ -204,11 +205,11 @@ def make_recording(
         raise RecordingError(f"sampling_frequency is {sampling_frequency!r}; give the rate in hertz, above 0")
     if not np.isfinite(start_s):
         raise RecordingError(f"start_s is {start_s!r}; give the time of the first sample, in seconds")
-    check_trace_units(units)
+    axis_labels.check_trace_units(units)
     ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
     if ids.shape != (n_channels,):
         raise RecordingError(f"channel_ids has shape {ids.shape} for {n_channels} channels; give one name per channel")
-    check_channel_names(ids)
+    axis_labels.check_channel_names(ids)
     coords: dict[str, Any] = {"channel": ids}
     if coordinates is not None and not isinstance(coordinates, Mapping):
         raise RecordingError(
@@ -225,6 +226,7 @@ def make_recording(
             )
         if values.ndim == 1:
             coords[name] = channel_coordinate(name, values)
+    axis_labels.check_channel_numbers(coords)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
     given = {
         name: "\n".join(lines_of(value)) if name == "history" else as_text(value)
@@ -309,8 +311,9 @@ def validate_recording(recording: Any) -> RecordingInfo:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
     if "channel" in recording.xindexes:
         # `indexes` would make a pandas index of the clock too: one number for each sample.
-        check_channel_names(recording.xindexes["channel"].to_pandas_index())
-    check_trace_units(recording.attrs.get("units", "counts"))
+        axis_labels.check_channel_names(recording.xindexes["channel"].to_pandas_index())
+    axis_labels.check_trace_units(recording.attrs.get("units", "counts"))
+    axis_labels.check_channel_numbers(recording.coords)
     _check_times(recording, float(rate))
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
 
@@ -319,13 +322,13 @@ def _check_times(recording: xr.DataArray, rate: float) -> None:
     """Check times and sampling rate, without computing anything."""
     clock = clock_of(recording)
     if clock is not None:
-        check_rate([clock.step], rate)
+        axis_labels.check_rate([clock.step], rate)
         return
-    check_times(recording)
+    axis_labels.check_times(recording)
     if "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
         times, n = recording.coords["time"].variable, recording.sizes["time"]
         # The smallest of a few steps, because there may be gaps, and measured times scatter.
-        check_rate([float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)], rate)
+        axis_labels.check_rate([float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)], rate)
 
 
 def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | None = None) -> xr.DataArray:

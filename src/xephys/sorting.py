@@ -144,8 +144,9 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
             raise ParameterError(
                 f"this tree has no {node}/{variable}; a sorting has spikes and units, see make_sorting"
             )
-    if "sampling_frequency" not in sorting.attrs:
-        raise ParameterError("this sorting has no attribute 'sampling_frequency'; set it, in hertz")
+    rate = sorting.attrs.get("sampling_frequency")
+    if not isinstance(rate, (int, float, np.number)) or not 0 < rate < np.inf:
+        raise ParameterError(f"the sorting's attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz")
     ids = unit_ids_of(sorting).tolist()
     known = list(sorting["spikes"]["unit_index"].attrs.get(UNIT_IDS, ids))
     if known != ids and sorting["spikes"].sizes.get("spike"):
@@ -154,6 +155,10 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
             "and rename units with select_units and relabel_units, not with isel or sel: those leave the spikes as "
             "they are"
         )
+    for name in ("sample_index", "unit_index", "segment_index"):
+        column = sorting["spikes"].dataset.get(name)
+        if column is not None and column.size and column.dtype.kind not in "iu":
+            raise ParameterError(f"{name} holds {column.dtype} values; give whole numbers, such as .astype('int64')")
     unit_index = sorting["spikes"].dataset["unit_index"].values
     if len(unit_index) and not 0 <= unit_index.min() <= unit_index.max() < len(ids):
         raise ParameterError(

@@ -156,8 +156,9 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
     """What is wrong with the kind of a value and what to give instead; None if nothing is wrong."""
     declared = [part.strip() for part in str(parameter.annotation).split("|")]
     if value is None:
-        plain = len(declared) == 1 and declared[0] in _KINDS
-        return "None; give a value, or leave it out" if plain and parameter.default is parameter.empty else None
+        if parameter.default is None or len(declared) > 1 or declared[0] not in _KINDS:
+            return None
+        return "None; give a value" if parameter.default is parameter.empty else "None; give a value, or leave it out"
     kinds = [part for part in declared if part != "None"]
     if parameter.name == "recording" and "xr.DataArray" in kinds:
         return _labelled(parameter.name, value)
@@ -298,7 +299,7 @@ def _without_unit(text: str, name: str) -> str:
 
 
 _UNITS = {"_hz": "hertz", "sampling_frequency": "hertz", "_um": "micrometers", "_ms": "milliseconds", "_s": "seconds"}
-_FACTORS = {"khz": 1000.0, "mhz": 1e6}
+_FACTORS = {"k": 1000.0, "khz": 1000.0, "mhz": 1e6}
 #: Checks by annotation; parameters with any other annotation are not checked here.
 _KINDS: dict[str, Callable[[str, Any], str | None]] = {
     "float": _number,

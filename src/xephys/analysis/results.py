@@ -47,6 +47,12 @@ class Settings:
     n_spikes_max: int | None = 500
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("ms_before", "ms_after"):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ParameterError(f"{name} is {value:g}; it must be at least 0")
+
 
 @dataclass
 class Analysis:

@@ -85,8 +85,6 @@ def analyze(
     ('unit',)
     """
     check_positive(ms_after=ms_after, **({} if n_spikes_max is None else {"n_spikes_max": n_spikes_max}))
-    if ms_before < 0:
-        raise ParameterError(f"ms_before is {ms_before:g}; it must be at least 0")
     settings = Settings(ms_before=ms_before, ms_after=ms_after, n_spikes_max=n_spikes_max, seed=seed)
     analysis = Analysis(subject=Subject.of(sorting, recording), settings=settings)
     update(analysis, extensions, parameters or {})

@@ -76,6 +76,12 @@ def run_sorters(
     >>> results.failures["monday", "silent"].message
     'no spikes'
     """
+    if isinstance(sorters, str):
+        raise ParameterError(f"sorters is a text; give a list, such as [{sorters!r}]")
+    if isinstance(recordings, (xr.DataArray, xr.DataTree)):
+        raise ParameterError(
+            "recordings is one recording; give a list or a dict by name, such as {'monday': recording}"
+        )
     named = dict(recordings) if isinstance(recordings, Mapping) else {str(k): r for k, r in enumerate(recordings)}
     labeled = dict(sorters) if isinstance(sorters, Mapping) else {name: name for name in sorters}
     for name in (*named, *labeled):

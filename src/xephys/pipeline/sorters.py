@@ -152,6 +152,10 @@ def find_sorter(sorter: str | Callable[..., xr.DataTree]) -> Sorter:
     """
     if callable(sorter):
         return Sorter(getattr(sorter, "__name__", "own"), partial(_run_function, sorter))
+    if not isinstance(sorter, str):
+        raise ParameterError(
+            f"a sorter is a {type(sorter).__name__}; give a name, from available_sorters, or a function"
+        )
     if sorter.startswith(OWN) and sorter.removeprefix(OWN) in PRESETS:
         preset = sorter.removeprefix(OWN)
         return Sorter(sorter, partial(_run_preset, preset), partial(_check_preset, preset), _own_version)
