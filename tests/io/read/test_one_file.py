@@ -79,6 +79,16 @@ def test_the_description_of_an_open_ephys_recording(data: Path, monkeypatch: pyt
     assert open_recording(f"continuous/{STREAM}/continuous.dat").sizes == opened.sizes
 
 
+def test_the_folders_inside_an_open_ephys_recording(neuropixels: Path, data: Path) -> None:
+    stream = neuropixels / "Neuropix-PXI-100.ProbeC"
+    np.testing.assert_array_equal(open_recording(stream).values, open_recording(stream / "continuous.dat").values)
+    with pytest.raises(RecordingError, match="2 streams that could be meant"):
+        open_recording(neuropixels)
+    whole = open_recording(data / BINARY)
+    assert open_recording(data / BINARY / "continuous").sizes == whole.sizes
+    assert open_recording(data / BINARY / "continuous" / STREAM).sizes == whole.sizes
+
+
 def test_a_channel_of_open_ephys_legacy(data: Path) -> None:
     folder = data / "openephys_cortex16/legacy/Record Node 101"
     whole = open_recording(folder)

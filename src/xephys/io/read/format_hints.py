@@ -47,6 +47,9 @@ _REMEDIES = {
     ".gz": "a .gz is compressed: decompress it (gunzip) and open what comes out",
     ".zip": "a .zip is an archive: unpack it and open what comes out",
     ".csv": "a .csv is a table: load it and use make_recording",
+    ".nev": "a .nev holds events and spikes, no traces: open the .ns1 to .ns6, or the .ncs, beside it",
+    ".nse": "a .nse holds waveforms of spikes, no traces: open the .ncs beside it",
+    ".ntt": "a .ntt holds waveforms of spikes, no traces: open the .ncs beside it",
     ".meta": "a .meta describes the .bin of the same name: open that; if it is missing, so are the samples",
 }
 #: Files that hold samples in packed form, by the end of their names.

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,17 @@ def detect_format(path: Path) -> tuple[Format, Path]:
         found = known.locate(path)
         if found is not None:
             return known, found
+    inside = _recordings_in(path)
+    if inside:
+        listed = ", ".join(inside[:6]) + " …" * (len(inside) > 6)
+        raise RecordingError(f"{path} is a folder with {len(inside)} recordings, {listed}; give the path of one")
     raise RecordingError(unknown_format(path, {known.name: known.description for known in FORMATS}))
+
+
+def _recordings_in(path: Path) -> list[str]:
+    """Names of the files in a folder that open by themselves; none if the path is a file."""
+    files = [one for one in islice(path.iterdir(), _SCAN_LIMIT) if one.is_file()] if path.is_dir() else []
+    return sorted(one.name for one in files if any(known.locate(one) is not None for known in FORMATS))
 
 
 def format_named(name: str, path: Path) -> tuple[Format, Path]:
@@ -99,6 +110,8 @@ def _openephys_binary(path: Path) -> Path | None:
         if path.name == "continuous.dat" and (path.absolute().parents[2] / "structure.oebin").is_file():
             return path.absolute().parents[2]
         return path.absolute().parent if path.name == "structure.oebin" else None
+    if path.name == "continuous" and (path.absolute().parent / "structure.oebin").is_file():
+        return path.absolute().parent
     return path if any(_below(path, "structure.oebin")) else None
 
 

@@ -19,6 +19,19 @@ from ...errors import ParameterError, RecordingError
 FOLDER_FORMATS = ("spikeglx", "openephys-binary", "openephys-legacy", "neuralynx")
 
 
+def file_of_stream(path: Path) -> Path:
+    """The file with the samples, if the path is the folder of one stream of Open Ephys; otherwise the path.
+
+    Examples
+    --------
+    >>> file_of_stream(Path("recording1/continuous")).name
+    'continuous'
+    """
+    samples = path / "continuous.dat"
+    inside = samples.is_file() and (path.absolute().parents[1] / "structure.oebin").is_file()
+    return samples if inside else path
+
+
 def narrowed_arguments(
     format_name: str, file: Path, *, stream_id: str | None, options: dict[str, Any]
 ) -> tuple[str | None, dict[str, Any]]:

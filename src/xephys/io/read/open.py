@@ -17,7 +17,7 @@ from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .format_hints import packed_remedy
 from .formats import Format, detect_format, format_named
-from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
+from .one_file import FOLDER_FORMATS, file_of_stream, narrowed_arguments, pieces_of_file
 from .open_ephys import split_at_lost_samples
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe, warn_left_out
 from .reader_options import check_reader_options, reader_parameters
@@ -134,6 +134,7 @@ def open_recording(
         "ignore_trailing_bytes": ignore_trailing_bytes or None,
     }
     given = {name: value for name, value in of_raw_file.items() if value is not None}
+    place = file_of_stream(place)
     sidecar = sidecar_of(place) if place.is_file() and format is None else None
     if n_channels is not None or sidecar is not None:
         if place.is_dir():

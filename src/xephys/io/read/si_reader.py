@@ -175,6 +175,8 @@ def _explanation(known: Format, path: Path, error: Exception) -> Exception:
         return RecordingError(
             f"a file of {path} ends within a sample, so it was cut or is still being written; copy it again"
         )
+    if "same stream" in str(error):
+        return RecordingError(f"{path} holds several recordings of one stream; give the folder or the .bin of one")
     if "Multiple experiments" in str(error):
         names = ", ".join(dict.fromkeys(re.findall(r"experiment\d+", str(error))))
         return RecordingError(f"{path} holds several experiments; give experiment_name as one of {names}")
