@@ -130,3 +130,14 @@ def test_places_and_gains_are_numbers(name):
         with pytest.raises(RecordingError, match=message):
             use(assigned)
     recording(coordinates={name: [1, 2, 3, 4]})
+
+
+def test_what_is_known_of_channels_is_known_of_each():
+    given = recording().assign_coords(shank=("channel", [0, 0, 1, 1]))
+    for wrong in (
+        given.assign_coords(shank=0),
+        given.assign_coords(bad=(("time", "channel"), np.zeros((3000, 4), bool))),
+        given.stack(both=("time", "channel")).unstack(),
+    ):
+        with pytest.raises(RecordingError, match=r"has dims \(.*\); give one value for each channel: .*assign_coords"):
+            xephys.bandpass_filter(wrong)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import xarray as xr
 
 from .errors import RecordingError
 
-__all__ = ["check_channel_names", "check_channel_numbers", "check_rate", "check_times", "check_trace_units"]
+__all__ = ["check_channel_coordinates", "check_channel_names", "check_rate", "check_times", "check_trace_units"]
 
 #: Rates that differ by less than this fraction are equal: over a template they stay within a sample. The steps of a
 #: time coordinate may deviate from the sampling rate by the same fraction.
@@ -49,18 +49,24 @@ def check_channel_names(names: Any) -> None:
         )
 
 
-def check_channel_numbers(coordinates: Mapping[Any, Any]) -> None:
-    """Check that places, gains and delays of channels are numbers.
+def check_channel_coordinates(coordinates: Mapping[Any, Any], names: Iterable[str]) -> None:
+    """Check that what is known of channels is known of each, and that places, gains and delays are numbers.
 
     Raises
     ------
     RecordingError
-        If some are texts or objects.
+        If a coordinate has other dims, such as after unstacking, or texts stand for numbers.
 
     Examples
     --------
-    >>> check_channel_numbers({"x": xr.Variable("channel", [0.0, 20.0]), "shank": xr.Variable("channel", ["a", "b"])})
+    >>> check_channel_coordinates({"x": xr.Variable("channel", [0.0, 20.0])}, ["x", "y"])
     """
+    for name in names:
+        if name in coordinates and coordinates[name].dims != ("channel",):
+            raise RecordingError(
+                f"coordinate {name!r} has dims {coordinates[name].dims}; give one value for each channel: "
+                f"recording.assign_coords({name}=('channel', values))"
+            )
     for name in _NUMBERS_OF_CHANNELS:
         if name in coordinates and coordinates[name].dtype.kind not in "iuf":
             given = coordinates[name].values.ravel()[:1].tolist()

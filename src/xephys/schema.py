@@ -226,8 +226,8 @@ def make_recording(
             )
         if values.ndim == 1:
             coords[name] = channel_coordinate(name, values)
-    axis_labels.check_channel_numbers(coords)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
+    axis_labels.check_channel_coordinates(array.coords, CHANNEL_COORDINATES)
     given = {
         name: "\n".join(lines_of(value)) if name == "history" else as_text(value)
         for name, value in (attributes or {}).items()
@@ -313,7 +313,7 @@ def validate_recording(recording: Any) -> RecordingInfo:
         # `indexes` would make a pandas index of the clock too: one number for each sample.
         axis_labels.check_channel_names(recording.xindexes["channel"].to_pandas_index())
     axis_labels.check_trace_units(recording.attrs.get("units", "counts"))
-    axis_labels.check_channel_numbers(recording.coords)
+    axis_labels.check_channel_coordinates(recording.coords, CHANNEL_COORDINATES)
     _check_times(recording, float(rate))
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
 
