@@ -2,6 +2,7 @@
 #   make demo    simulate a realistic recording, sort it, compare with the truth, draw one picture
 #   make test    all tests                    make check   ruff, mypy, layers, examples of the documentation
 #   make test-expressions    the tests of plans once more, with Dask's array expressions on
+#   make test-networks       the tests of trained networks that need torch, which is installed first: it is large
 #   make bench   the benchmarks at full size  make clean   remove the environments and what was built
 # Another interpreter: make test PYTHON=/path/to/python3.12      Part of the tests: make test ARGS=tests/graph
 
@@ -21,9 +22,10 @@ SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_T
 TESTING := $(SINGLE) MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=67108864
 # Compiling is the same for both kinds of arrays, and its test starts processes.
 EXPRESSION_TESTS := tests/graph --ignore=tests/graph/process/test_compiling.py tests/properties/test_graph.py tests/preprocess/test_contract.py
+NETWORK_TESTS := tests/detect/test_export.py tests/kernels/detect/test_network.py tests/dartsort/test_training.py
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rat_contacts.py benchmarks/tracking_unitmatch.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
 
-.PHONY: demo test test-expressions check check-source check-style check-layout check-examples bench clean
+.PHONY: demo test test-expressions test-networks check check-source check-style check-layout check-examples bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-plot
@@ -38,6 +40,9 @@ test: $(VENV)/.ready-test
 # Query planning is settled when dask.array is first imported, so it takes a run of its own.
 test-expressions: $(VENV)/.ready-test
 	DASK_ARRAY__QUERY_PLANNING=True $(TESTING) $(BIN)/python -m pytest $(or $(ARGS),$(EXPRESSION_TESTS))
+
+test-networks: $(VENV)/.ready-test $(VENV)/.ready-nn
+	$(TESTING) $(BIN)/python -m pytest $(or $(ARGS),$(NETWORK_TESTS))
 
 check: check-source check-examples
 

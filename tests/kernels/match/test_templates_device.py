@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tests.support.both_matchers import HALO, assert_same, both
-from tests.support.device_arrays import strict
 from tests.support.matching import (
     LITTLE,
     N_BEFORE,
@@ -21,12 +20,19 @@ from xephys.kernels.match import templates as cpu
 from xephys.kernels.match import templates_device as device
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("n_units", "count"), [(3, 20), (8, 150), (25, 600)])
-def test_spikes_equal_those_of_the_cpu(xp, seed, n_units, count):
+#: Every size with NumPy's functions and on a GPU, and the smaller ones with strict arrays, which take longer.
+SIZES = [
+    pytest.param(name, *size, seed, marks=[pytest.mark.gpu] * (name == "cuda"))
+    for name in ("numpy", "cuda", "strict")
+    for size in ((3, 20), (8, 150), (25, 600))
+    for seed in range(6)
+    if name != "strict" or (seed < 2 and size != (25, 600))
+]
+
+
+@pytest.mark.parametrize(("xp", "n_units", "count", "seed"), SIZES, indirect=["xp"])
+def test_spikes_equal_those_of_the_cpu(xp, n_units, count, seed):
     """Up to a spike every ten samples on a line of 12 channels: most overlap others."""
-    if xp is strict and (seed > 1 or count > 200):
-        pytest.skip("the plain namespace looks at these")
     model = make_model(make_templates(n_units, seed=seed))
     traces = make_traces(model, random_spikes(n_units, 6000, count, seed=seed), 6000, noise=1.0, seed=seed)
     found, expected = both(xp, traces, model)
