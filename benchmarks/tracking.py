@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from harness import run_process, seconds, table, write_result
+from harness import in_turn, median_ratio, run_process, table, write_result
 from tracking_unitmatch import by_unitmatch
 
 #: The program of the peer's process: argument 1 is the folder with its input, into which its output goes as well.
@@ -71,6 +71,8 @@ COST = (
     "`python benchmarks/tracking.py --parts cost`: whole processes. Sessions are made one after the other while they "
     "are read, which is measured separately as well."
 )
+#: Rounds in which adding a session is timed beside tracking all of them.
+N_ROUNDS = 7
 #: Seeds of each set on which the peer runs too, up to a minute each.
 N_PEER_SEEDS = 3
 BINS = np.linspace(0.0, 1.0, 11)
@@ -325,16 +327,18 @@ def cost(sizes: Any) -> str:
 
 
 def added(n_neurons: int, n_sessions: int) -> str:
+    """Adding the last session beside tracking all of them, in turn: the ratio of each round, and their median."""
     import xephys
     from xephys.testing import simulate_sessions
 
     sessions, _ = simulate_sessions(n_neurons=n_neurons, n_sessions=n_sessions, n_channels=384, seed=211)
     before = xephys.track_units(sessions[:-1])
-    whole = min(seconds(lambda: xephys.track_units(sessions)) for _ in range(3))
-    one = min(seconds(lambda: xephys.add_session(before, sessions[-1])) for _ in range(3))
+    calls = (lambda: xephys.track_units(sessions), lambda: xephys.add_session(before, sessions[-1]))
+    whole, one = in_turn(calls, rounds=N_ROUNDS)
+    ratios = [a / b for a, b in zip(one, whole, strict=True)]
     return (
-        f"A session added to {n_sessions - 1} others of {n_neurons} neurons takes {one / whole:.3f} of a run of all "
-        f"(1.5 / n is {1.5 / n_sessions:.3f})."
+        f"A session added to {n_sessions - 1} others of {n_neurons} neurons takes {median_ratio(one, whole):.3f} of a "
+        f"run of all, {min(ratios):.3f} to {max(ratios):.3f} in {N_ROUNDS} rounds (1.5 / n is {1.5 / n_sessions:.3f})."
     )
 
 

@@ -212,7 +212,7 @@ def by_peer(days: Sequence[xr.Dataset], paths: Sequence[Path], units: xr.Dataset
     track[given] = np.where(label < 0, track[given], label)
     return track, (
         f"pyDANT, on the {len(given)} units of the {N_PEER_CONTACTS} lowest contacts that are no artifacts: tracks of "
-        f"1 to 4 units {_lengths(track[given])}, displacement {np.round(moved).tolist()} µm."
+        f"1, 2 and more units: {_lengths(track[given])}, displacement {np.round(moved).tolist()} µm."
     )
 
 
@@ -265,8 +265,9 @@ def main() -> None:
     n_artifacts = int((units["far_share"].values > FAR_SHARE_MAX).sum())
     words = (
         f"Units a day: {np.bincount(units['session'].values).tolist()}, of which {n_artifacts} in all "
-        f"are artifacts; displacement at 4,500 µm, where most units are: {np.round(moved).tolist()} µm; tracks of 1 to "
-        f"4 units: {_lengths(units['track'].values)}."
+        f"are artifacts; displacement at 4,500 µm, where most units are: {np.round(moved).tolist()} µm; tracks of 1, "
+        f"2 and more units: {_lengths(units['track'].values)}. A track has several units of a day where these are "
+        "parts of one neuron."
     )
     header = ["days", "pairs in a track", "median", "mean", "itself", "neighbors", "median", "mean"]
     parts = [words, table(header, compared(units, units["track"].values, names, intervals, kinds))]

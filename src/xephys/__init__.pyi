@@ -168,6 +168,7 @@ from .track.curate import split_track as split_track
 from .track.curate import reject_track as reject_track
 from .track.curate import undo_track_curation as undo_track_curation
 from .track.survival import track_survival as track_survival
+from .track.label import label_tracks as label_tracks
 from .io.store.tracks import save_tracks as save_tracks
 from .io.store.tracks import open_tracks as open_tracks
 from .io.export.tracks import export_tracks as export_tracks

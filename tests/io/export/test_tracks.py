@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from xephys import export_tracks, track_units
+from xephys import export_tracks, reject_track, track_units
 from xephys.errors import OutputError, ParameterError
 from xephys.testing import simulate_sessions
 
@@ -41,6 +41,19 @@ def test_tables_hold_units_pairs_and_labels(tracks, tmp_path):
         labels = rows(tmp_path / "tables" / name / "cluster_track.tsv", delimiter="\t")
         expected = zip(own["unit_id"].values.tolist(), own["track"].values.tolist(), strict=True)
         assert [(row["cluster_id"], int(row["track"])) for row in labels] == list(expected)
+
+
+def test_files_of_dant_have_the_tracks_of_several_units_as_clusters(tracks, tmp_path):
+    several = tracks["tracks"]["track"].values[tracks["tracks"]["n_units"].values > 1]
+    export_tracks(reject_track(tracks, int(several[1])), tmp_path / "tables")
+    names = ("IdxCluster", "MatchedPairs", "session_index", "locations")
+    label, matched, session, places = (np.load(tmp_path / "tables" / "dant" / f"{name}.npy") for name in names)
+    units = tracks["units"].to_dataset()
+    kept = np.setdiff1d(several, several[1])
+    assert [units["track"].values[label == k + 1].tolist() for k in range(len(kept))] == [[one] * 2 for one in kept]
+    assert label.max() == len(kept) and (label[~np.isin(units["track"].values, kept)] == -1).all()
+    assert (label[matched[:, 0]] == label[matched[:, 1]]).all() and len(matched) == len(kept)
+    assert (session == units["session"].values + 1).all() and (places[:, 1] == units["y"].values).all()
 
 
 def test_what_exists_is_kept_and_what_is_no_tree_of_tracks_is_refused(tracks, tmp_path):

@@ -1,18 +1,20 @@
-"""Export tracks as tables that other tools read: units, pairs, and labels for the clusters of each session."""
+"""Export tracks as tables and arrays that other tools read: units, pairs, labels of clusters, files of DANT."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
+from ...track.dant.folder import pairs_of, save
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 from ..store.tracks import checked
 
 
 def export_tracks(tracks: xr.DataTree, folder: PathLike, *, overwrite: bool = False) -> None:
-    """Export tracks as tables of text.
+    """Export tracks as tables of text, and as arrays of DANT.
 
     Parameters
     ----------
@@ -22,8 +24,11 @@ def export_tracks(tracks: xr.DataTree, folder: PathLike, *, overwrite: bool = Fa
         New folder. ``units.csv`` has one row per unit with its track, ``tracks.csv`` one per track, and
         ``match_table.csv`` one per pair of units of different sessions, with the columns ``RecSes1``, ``ID1``,
         ``RecSes2``, ``ID2``, ``UID1``, ``UID2`` and ``MatchProb`` as UnitMatch names them (sessions count from 1).
-        ``SESSION/cluster_track.tsv`` labels the clusters of a session; copied into its phy folder, it is a column of
-        phy. Folders of sessions have their position and name, such as ``0_monday``.
+        ``SESSION/cluster_track.tsv`` labels the clusters of a session; copied into the phy folder that was tracked, it
+        is a column of phy (for other sortings, see :func:`xephys.label_tracks`). Folders of sessions have their
+        position and name, such as ``0_monday``. ``dant`` has ``IdxCluster.npy`` (tracks of several units that are not
+        rejected, from 1 on; -1 for other units), ``MatchedPairs.npy``, ``session_index.npy`` and ``locations.npy`` with
+        the meaning that they have in DANT, in the order of ``units.csv``.
     overwrite
         Replace an existing folder once the new one is complete.
 
@@ -43,7 +48,7 @@ def export_tracks(tracks: xr.DataTree, folder: PathLike, *, overwrite: bool = Fa
     >>> with tempfile.TemporaryDirectory() as parent:
     ...     export_tracks(tracks, parent + "/tables")
     ...     sorted(path.name for path in Path(parent, "tables").iterdir())
-    ['0_0', '1_1', 'match_table.csv', 'tracks.csv', 'units.csv']
+    ['0_0', '1_1', 'dant', 'match_table.csv', 'tracks.csv', 'units.csv']
     """
     import pandas as pd
 
@@ -68,3 +73,22 @@ def export_tracks(tracks: xr.DataTree, folder: PathLike, *, overwrite: bool = Fa
             room = hidden / f"{number}_{Path(name).name}"
             room.mkdir()
             labels.to_csv(room / "cluster_track.tsv", sep="\t", index=False)
+        _write_dant(tracks, hidden / "dant")
+
+
+def _write_dant(tracks: xr.DataTree, folder: Path) -> None:
+    """Tracks as clusters, and what DANT's programs need beside them."""
+    units, table = tracks["units"].to_dataset(), tracks["tracks"].to_dataset()
+    chosen = table["n_units"].values > 1
+    if "rejected" in table:
+        chosen &= ~table["rejected"].values
+    cluster = np.where(chosen, np.cumsum(chosen), -1)
+    label = cluster[np.searchsorted(table["track"].values, units["track"].values)]
+    folder.mkdir()
+    save(
+        folder,
+        IdxCluster=label,
+        MatchedPairs=pairs_of(label),
+        session_index=units["session"].values + 1,
+        locations=np.column_stack([units[axis].values for axis in "xyz"]),
+    )
