@@ -7,6 +7,7 @@ import xarray as xr
 from xephys import add_session, track_units
 from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
+from xephys.track import motion
 
 from .test_track import outcome
 
@@ -34,6 +35,31 @@ def test_two_sessions_are_added_one_after_the_other(known):
     sessions, truth, _ = known
     tracks = add_session(add_session(track_units(sessions[:3]), sessions[3]), sessions[4])
     assert outcome(tracks, truth)[1] >= 0.95
+
+
+def test_the_latest_sessions_tell_the_displacement_and_all_of_them_only_where_these_do_not(monkeypatch):
+    """The last two of four sessions are of other tissue; what is added belongs to them, or to the first two."""
+    searched, plain = [], motion.session_matches
+
+    def recorded(blocks, **keywords):
+        searched.append(sorted(blocks[0]))
+        return plain(blocks, **keywords)
+
+    first, truth = simulate_sessions(n_sessions=3, n_neurons=40, dropout=0.1, seed=4)
+    second, other = simulate_sessions(n_sessions=3, n_neurons=40, dropout=0.1, seed=5)
+    tracks = track_units([*first[:2], *second[:2]])
+    assert tracks["motion"]["known"].all()
+    monkeypatch.setattr(motion, "session_matches", recorded)
+    monkeypatch.setattr(motion, "N_LATEST", 2)
+    for session, start, shift_um, expected in (
+        (second[2], 2, other.shift_um, [[2, 3, 4]]),
+        (first[2], 0, truth.shift_um, [[2, 3, 4], [0, 1, 2, 3, 4]]),
+    ):
+        searched.clear()
+        found = add_session(tracks, session)["motion"].to_dataset()
+        assert searched == expected and found["known"].values[0, 4]
+        moved = found["displacement_um"].values[0, 4] - found["displacement_um"].values[0, start]
+        np.testing.assert_allclose(moved, shift_um[2] - shift_um[0], atol=1.0)
 
 
 def test_bad_input_is_refused(known):

@@ -71,12 +71,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
         )
     new["session"] = new["session"] + len(names)
     units = with_responses([known, new]).assign_attrs(known.attrs)
-    motion = extend_session_motion(
-        units,
-        tracks["motion"].to_dataset(),
-        model=tracks.attrs["motion_model"],
-        motion_max_um=tracks.attrs["motion_max_um"],
-    )
+    motion = extend_session_motion(units, tracks["motion"].to_dataset(), motion_max_um=tracks.attrs["motion_max_um"])
     fixed: NDArray[np.int64] = np.asarray(tracks["units"]["track"], np.int64)
     after = assemble(
         units,

@@ -23,6 +23,8 @@ SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.3, 4.5
 SHARE_SUPPORT = 0.5
 #: Largest displacement across the shank between two sessions, and matches that it needs.
 ACROSS_MAX_UM, N_ACROSS_MIN = 40.0, 5
+#: Sessions before an added one that tell its displacement, if they can.
+N_LATEST = 8
 
 
 def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
@@ -47,6 +49,8 @@ def estimate_session_motion(
 
     A displacement that is given stays as it is; it counts as known where such pairs support it.
     """
+    from ..kernels.track.motion import Matches
+
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     depth = np.asarray(units["place"])[:, 1]
     names = np.unique(shank)
@@ -61,12 +65,13 @@ def estimate_session_motion(
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
-            matches = _matches(session, depth, pairs.first[here], pairs.second[here], share[here])
+            first, second = pairs.first[here], pairs.second[here]
+            matches = Matches(session[first], session[second], depth[first], depth[second], share[here])
             if given is None:
                 moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
             else:
                 believed[row] = _supported(matches, moved[row], knots)
-            sides = matches._replace(depth_a=x[pairs.first[here]], depth_b=x[pairs.second[here]])
+            sides = matches._replace(depth_a=x[first], depth_b=x[second])
             across[row] = _across(matches, sides, moved[row], knots, believed[row])
     return _dataset(moved, across, knots, names, believed)
 
@@ -128,10 +133,12 @@ def _supported(matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.f
     return np.asarray((share >= SUPPORT_MIN) | (excess >= EXCESS_MIN))
 
 
-def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:
-    """Displacement of the last session relative to all others, which stay fixed."""
-    from ..kernels.track.motion import Matches
+def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, motion_max_um: float) -> xr.Dataset:
+    """Displacement of the last session relative to all others, which stay fixed.
 
+    The latest sessions whose displacement is known share the most neurons with it, and tell it if they can. Only where
+    they do not are all sessions searched, so that a session costs as much after a hundred others as after ten.
+    """
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     last = int(session.max())
     names, knots = motion["shank"].values.astype(str), motion["knot"].values
@@ -142,19 +149,39 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, 
     across = np.concatenate([_across_of(motion), np.zeros((len(names), 1))], axis=1)
     before = _dataset(moved, across, knots, names, known)
     depth, x = registered_depth(units, before), registered_x(units, before)
-    pairs, share = session_matches(session_blocks(units, depth, x), distance_max_um=motion_max_um, first=last)
     for row, name in enumerate(names):
-        here = shank[pairs.first] == name
-        if here.any():
-            matches = _matches(session, depth, pairs.first[here], pairs.second[here], share[here])
-            both = np.zeros(len(matches.weight), np.int64), np.ones(len(matches.weight), np.int64)
-            matches = Matches(*both, *matches[2:])
-            against, believed = _believed(matches, 2, knots, motion_max_um)
-            moved[row, last], known[row, last] = against[1] - against[0], believed.all()
-            sides = matches._replace(depth_a=x[pairs.first[here]], depth_b=x[pairs.second[here]])
-            aside = _across(matches, sides, against, knots, believed)
-            across[row, last] = aside[1] - aside[0]
+        latest = np.flatnonzero(known[row, :last])[-N_LATEST:]
+        for earlier in (latest, np.arange(last))[: 1 if len(latest) == last else 2]:
+            here = np.flatnonzero((shank == name) & (np.isin(session, earlier) | (session == last)))
+            moved[row, last], across[row, last], known[row, last] = _against_others(
+                units.isel(unit=here), depth[here], x[here], last, knots, motion_max_um
+            )
+            if known[row, last]:
+                break
     return _dataset(moved, across, knots, names, known)
+
+
+def _against_others(
+    units: xr.Dataset,
+    depth: NDArray[np.float64],
+    x: NDArray[np.float64],
+    last: int,
+    knots: NDArray[np.float64],
+    motion_max_um: float,
+) -> tuple[NDArray[np.float64], float, bool]:
+    """Displacement of the last session on one shank, along and across it, and whether enough matches support it."""
+    from ..kernels.track.motion import Matches
+
+    pairs, share = session_matches(session_blocks(units, depth, x), distance_max_um=motion_max_um, first=last)
+    if not len(share):
+        return np.zeros(len(knots)), 0.0, False
+    # To the last session, all others are one.
+    others, own = np.zeros(len(share), np.int64), np.ones(len(share), np.int64)
+    matches = Matches(others, own, depth[pairs.first], depth[pairs.second], share)
+    against, believed = _believed(matches, 2, knots, motion_max_um)
+    sides = matches._replace(depth_a=x[pairs.first], depth_b=x[pairs.second])
+    aside = _across(matches, sides, against, knots, believed)
+    return against[1] - against[0], float(aside[1] - aside[0]), bool(believed.all())
 
 
 def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
@@ -177,18 +204,6 @@ def _across_of(motion: xr.Dataset) -> NDArray[np.float64]:
     if "displacement_x_um" in motion:
         return np.asarray(motion["displacement_x_um"], np.float64)
     return np.zeros((motion.sizes["shank"], motion.sizes["session"]))
-
-
-def _matches(
-    session: NDArray[np.int64],
-    depth: NDArray[np.float64],
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    share: NDArray[np.float64],
-) -> Matches:
-    from ..kernels.track.motion import Matches
-
-    return Matches(session[first], session[second], depth[first], depth[second], share)
 
 
 def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -110,6 +110,9 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     compared = np.asarray(units["far_share"]) <= FAR_SHARE_MAX
+    footprint, valid, rhythm, surprise, noise = (
+        np.asarray(units[name]) for name in ("footprint", "valid", "autocorrelogram", "surprise", "noise")
+    )
     peth = np.asarray(units["peth"]) if "peth" in units else np.empty((units.sizes["unit"], 0), np.float32)
     place = np.asarray(units["place"]).copy()
     place[:, 0], place[:, 1] = x, depth
@@ -119,9 +122,8 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
         for number in np.unique(session[compared & (shank == name)]).tolist():
             index = np.flatnonzero(compared & (shank == name) & (session == number))
             of_shank[number] = make_units(
-                np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
-                np.asarray(units["autocorrelogram"][index]), peth[index], np.asarray(units["surprise"][index]),
-                np.asarray(units["noise"][index]), place[index], index,
+                footprint[index], valid[index], rhythm[index], peth[index], surprise[index], noise[index],
+                place[index], index,
             )  # fmt: skip
         blocks.append(of_shank)
     return blocks
