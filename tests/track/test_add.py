@@ -37,6 +37,22 @@ def test_two_sessions_are_added_one_after_the_other(known):
     assert outcome(tracks, truth)[1] >= 0.95
 
 
+def test_tracks_may_begin_with_one_session_or_with_sessions_that_share_nothing(known):
+    """What cannot be learned from these is learned as soon as a session shares neurons with one of them."""
+    sessions, truth, _ = known
+    alone = add_session(add_session(track_units(sessions[:1]), sessions[1]), sessions[2])
+    assert alone["motion"]["known"].all()
+    precision, recall, _, _ = outcome(alone, truth)
+    assert precision >= 0.98 and recall >= 0.95
+    foreign = simulate_sessions(n_sessions=1, n_neurons=40, seed=90)[0][0]
+    apart = track_units([foreign, sessions[0]])
+    after = add_session(apart, sessions[1])
+    n = apart["units"].sizes["unit"]
+    assert (after["units"]["track"].values[:n] == apart["units"]["track"].values).all()
+    own = after["units"]["track"].values[after["units"]["session"].values == 2]
+    assert np.isin(own, apart["units"]["track"].values[foreign.sizes["unit"] : n]).mean() > 0.6
+
+
 def test_the_latest_sessions_tell_the_displacement_and_all_of_them_only_where_these_do_not(monkeypatch):
     """The last two of four sessions are of other tissue; what is added belongs to them, or to the first two."""
     searched, plain = [], motion.session_matches

@@ -125,10 +125,18 @@ def test_a_given_motion_varies_with_depth_and_is_taken_over_from_other_tracks():
     sessions, _ = simulate_sessions(n_sessions=3, tilt_max_um=60.0, seed=3)
     tracks = track_units(sessions)
     motion = tracks["motion"].to_dataset()
-    for given in (motion, motion["displacement_um"][0], motion["displacement_um"]):
+    for given in (motion, motion["displacement_um"][0], motion["displacement_um"], tracks, tracks["motion"]):
         again = track_units(sessions, motion=given)
         assert again["tracks"].equals(tracks["tracks"])
         xr.testing.assert_allclose(again["motion"].to_dataset(), motion)
+
+
+def test_a_search_beyond_the_probe_ends_at_it_and_a_probability_of_one_joins_nothing():
+    sessions, _ = simulate_sessions(n_sessions=3, n_neurons=15, n_channels=48, seed=3)
+    plain, far = track_units(sessions, motion_max_um=1e3), track_units(sessions, motion_max_um=1e6)
+    assert far["motion"].to_dataset().identical(plain["motion"].to_dataset())
+    none = track_units(sessions, probability_min=1.0)["tracks"]
+    assert (none["n_units"] == 1).all()
 
 
 def test_a_given_motion_makes_no_neurons_shared():
@@ -241,6 +249,8 @@ def test_a_bad_session_is_named(change, message):
     [
         ({"sessions": []}, "there is no session"),
         ({"sessions": None}, "sessions are a NoneType; give a list"),
+        ({"sessions": {"monday": None}}, "sessions are a dict; give a list"),
+        ({"names": 3}, "names are 3; give a list"),
         ({"sessions": xr.Dataset()}, "sessions are one session; give a list"),
         ({"names": "ab"}, "give each a name of its own"),
         ({"motion": "none"}, "give one finite displacement"),

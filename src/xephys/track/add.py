@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from .curate import log_of, with_log
-from .motion import extend_session_motion
+from .motion import estimate_session_motion, extend_session_motion
 from .pairs import gather, with_responses
 from .track import assemble
 from .units import on_axis_of, session_units
@@ -22,6 +22,8 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
 
     Only pairs with units of the new session are compared, with the odds that were learned before. The displacement of
     the new session is estimated relative to the others, which stay fixed. A unit without a track begins a new one.
+    Where there is only one other session, or none of them shares neurons with another, the odds and all displacements
+    are learned with the new session.
 
     Parameters
     ----------
@@ -71,19 +73,30 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
         )
     new["session"] = new["session"] + len(names)
     units = with_responses([known, new]).assign_attrs(known.attrs)
-    motion = extend_session_motion(units, tracks["motion"].to_dataset(), motion_max_um=tracks.attrs["motion_max_um"])
+    motion, model = _extended(units, tracks, n_sessions=len(names) + 1)
     fixed: NDArray[np.int64] = np.asarray(tracks["units"]["track"], np.int64)
     after = assemble(
         units,
         motion,
         [*names, label],
-        model=tracks["model"].to_dataset(),
+        model=model,
         fixed=fixed,
         first_new=len(names),
         parameters={key: tracks.attrs[key] for key in PARAMETERS},
         earlier=tracks,
     )
     return with_log(after, log_of(tracks))
+
+
+def _extended(units: xr.Dataset, tracks: xr.DataTree, *, n_sessions: int) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """Motion with the last session, and the model; None if it has to be learned, as there was nothing to learn from."""
+    motion, motion_max_um = tracks["motion"].to_dataset(), tracks.attrs["motion_max_um"]
+    if int(motion["known"].any("shank").sum()) > 1:
+        return extend_session_motion(units, motion, motion_max_um=motion_max_um), tracks["model"].to_dataset()
+    every = estimate_session_motion(
+        units, n_sessions=n_sessions, known=None, model=tracks.attrs["motion_model"], motion_max_um=motion_max_um
+    )
+    return every, None
 
 
 def _known_units(tracks: xr.DataTree) -> xr.Dataset:

@@ -142,8 +142,8 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, motion_max_u
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     last = int(session.max())
     names, knots = motion["shank"].values.astype(str), motion["knot"].values
-    if unknown := sorted(set(shank) - set(names)):
-        raise ParameterError(f"the session has shanks {unknown}, the tracks have {list(names)}; track it on its own")
+    if unknown := sorted(set(shank.tolist()) - set(names.tolist())):
+        raise ParameterError(f"the session has shanks {unknown}, the tracks have {names.tolist()}; track it on its own")
     moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
     known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
     across = np.concatenate([_across_of(motion), np.zeros((len(names), 1))], axis=1)
@@ -208,7 +208,9 @@ def _across_of(motion: xr.Dataset) -> NDArray[np.float64]:
 
 def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Displacements ``(shank, session, knot)`` and the depths of their knots, from what a user gives."""
-    table = known["displacement_um"] if isinstance(known, xr.Dataset) else known
+    if isinstance(known, xr.DataTree):
+        known = (known["motion"] if "motion" in known.children else known).to_dataset()
+    table = known["displacement_um"] if isinstance(known, xr.Dataset) and "displacement_um" in known else known
     knots = np.asarray(table["knot"], np.float64) if isinstance(table, xr.DataArray) and "knot" in table.dims else None
     try:
         values = np.asarray(table, np.float64)

@@ -102,7 +102,7 @@ def track_units(
     check_choice("motion_model", motion_model, MODELS)
     check_positive(motion_max_um=motion_max_um, distance_max_um=distance_max_um)
     check_share(probability_min=probability_min)
-    if not isinstance(sessions, Iterable):
+    if not isinstance(sessions, Iterable) or isinstance(sessions, (str, dict)):
         raise ParameterError(f"sessions are a {type(sessions).__name__}; give a list of one sorting or table for each")
     if isinstance(sessions, (xr.Dataset, xr.DataTree)):
         raise ParameterError("sessions are one session; give a list of one sorting or table of templates for each")
@@ -117,6 +117,8 @@ def track_units(
     kept = list(tables) if preset == "dant" else []
     units = gather(kept or tables)
     n_sessions = next(n_read)
+    if names is not None and not isinstance(names, Iterable):
+        raise ParameterError(f"names are {names!r}; give a list of one for each session")
     labels = [str(k) for k in range(n_sessions)] if names is None else [str(name) for name in names]
     if isinstance(names, str) or len(labels) != n_sessions or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {n_sessions} sessions; give each a name of its own")

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..checks import check_number, check_positive
 from ..errors import ParameterError
 from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
 from .rest import template_displacements
+from .tables import LAGS_MS, check_table, completed
 
-#: Half width of the autocorrelograms in ms, and the width of their smoothing, in bins of one millisecond.
-LAGS_MS, SMOOTHING_MS = 300, 5.0
+#: Width of the smoothing of autocorrelograms, in bins of one millisecond.
+SMOOTHING_MS = 5.0
 #: Number of nearest contacts used to localize a unit.
 N_CONTACTS = 20
 #: Largest distance of a unit from the center of mass of its sizes on the channels.
@@ -49,7 +49,7 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     Raises
     ------
     ParameterError
-        If templates or positions are missing, or a template is not finite.
+        If templates or positions are missing, do not fit together, are in other units, or are not finite.
     TypeError
         If the session is neither a sorting nor a dataset.
 
@@ -61,9 +61,10 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     >>> units["place"].dims, units.sizes["lag"]
     (('unit', 'axis'), 300)
     """
-    table = _of_sorting(session) if isinstance(session, xr.DataTree) else _of_table(session)
+    table = _of_sorting(session) if isinstance(session, xr.DataTree) else completed(session).compute()
+    check_table(table)
     if "peth" in table:
-        table = table.assign(peth=_responses(table["peth"]))
+        table["peth"] = (("unit", "bin"), np.asarray(table["peth"], np.float32))
     table = table.assign(_placed(table))
     if isinstance(session, xr.DataTree):
         moved = template_displacements(
@@ -73,20 +74,13 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     return table
 
 
-def _responses(peth: xr.DataArray) -> xr.DataArray:
-    if peth.dims != ("unit", "bin"):
-        raise ParameterError(f"responses (peth) have dims {peth.dims}; give (unit, bin)")
-    values = np.asarray(peth.values, np.float32)
-    if np.isinf(values).any():
-        raise ParameterError("responses (peth) are infinite in some bins; set unknown ones to NaN")
-    return xr.DataArray(values, dims=("unit", "bin"))
-
-
 def _of_sorting(session: xr.DataTree) -> xr.Dataset:
     tree = validate_sorting(session)
     if "templates" not in tree.children:
         raise ParameterError("the sorting has no templates; sort with this package, or add them by estimate_templates")
     templates = tree["templates"].to_dataset()
+    if not {"x", "y"} <= set(templates.coords):
+        raise ParameterError("the channels of the sorting have no x and y; sort a recording that has a probe")
     rate = float(tree.attrs["sampling_frequency"])
     table = xr.Dataset(
         {"templates": (("unit", "sample", "channel"), np.asarray(templates["templates"].values, np.float32))},
@@ -129,62 +123,13 @@ def _rhythms(
     return counts, np.divide(smooth, largest, out=np.zeros_like(smooth), where=largest > 0).astype(np.float32)
 
 
-def _of_table(session: Any) -> xr.Dataset:
-    if not isinstance(session, xr.Dataset):
-        raise TypeError(
-            f"a session is a sorting (xarray.DataTree) or a table of templates (xarray.Dataset), got "
-            f"{type(session).__name__}; open files with open_sorting"
-        )
-    missing = [name for name in ("templates", "x", "y") if name not in session.variables]
-    if missing or session["templates"].dims != ("unit", "sample", "channel"):
-        raise ParameterError(
-            f"a table of templates needs templates (unit, sample, channel) and x, y along channel; it lacks "
-            f"{', '.join(missing) or 'these dims'}"
-        )
-    for name in ("sampling_frequency", "nbefore"):
-        if name not in session.attrs:
-            raise ParameterError(f"the table of templates has no attribute {name!r}; set session.attrs[{name!r}]")
-    rate, nbefore = session.attrs["sampling_frequency"], session.attrs["nbefore"]
-    check_positive(sampling_frequency=rate)
-    check_number(nbefore=nbefore)
-    if not 0 <= nbefore < session.sizes["sample"]:
-        raise ParameterError(
-            f"nbefore is {nbefore!r} for templates of {session.sizes['sample']} samples; give the sample of the trough"
-        )
-    if session["templates"].dtype.kind not in "fiu":
-        raise ParameterError(f"templates are {session['templates'].dtype}; give real numbers in µV")
-    n_units = session.sizes["unit"]
-    table = session.copy()
-    if "unit_id" not in table.coords:
-        table = table.assign_coords(unit_id=("unit", np.arange(n_units)))
-    if "n_spikes" not in table:
-        table["n_spikes"] = ("unit", np.zeros(n_units, np.int64))
-    if "autocorrelogram" not in table:
-        table["autocorrelogram"] = (("unit", "lag"), np.zeros((n_units, LAGS_MS), np.float32))
-    if table.sizes["lag"] != LAGS_MS:
-        raise ParameterError(f"autocorrelograms have {table.sizes['lag']} lags; give {LAGS_MS} of one millisecond")
-    finite = np.isfinite(np.asarray(table["autocorrelogram"])).all(axis=1)
-    if not finite.all():
-        unit = np.asarray(table["unit_id"])[~finite].tolist()[0]
-        raise ParameterError(f"the autocorrelogram of unit {unit!r} is not finite; fill it with 0 to ignore it")
-    return table
-
-
 def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, str]]]:
     """Location, amplitude and shank of each unit."""
     from ..kernels.localize.point_source import MIN_Z_UM, fit_sources
     from ..kernels.track.footprints import far_shares, unit_sizes
 
     templates = np.asarray(table["templates"].values, np.float32)
-    if not np.isfinite(templates).all():
-        unit = np.asarray(table["unit_id"])[~np.isfinite(templates).all(axis=(1, 2))].tolist()[0]
-        raise ParameterError(
-            f"the template of unit {unit!r} is not finite; leave the unit out, or fill the channels with 0"
-        )
     positions = np.column_stack([np.asarray(table["x"], np.float64), np.asarray(table["y"], np.float64)])
-    if not np.isfinite(positions).all():
-        channel = int(np.flatnonzero(~np.isfinite(positions).all(axis=1))[0])
-        raise ParameterError(f"x or y of channel {channel} is not finite; give the place of every contact in µm")
     shank = np.asarray(table["shank"]) if "shank" in table.coords else np.zeros(len(positions), np.int64)
     sizes, peak, amplitude = unit_sizes(templates)
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)

@@ -60,7 +60,7 @@ def link_units(
             last[fixed[unit]] = unit
     start, partner, of_pair = _pairs_of_units(first, second, n_units)
     seen = full(n_units, -1.0)
-    least = np.log(probability_min / (1.0 - probability_min))
+    least = np.log(probability_min / max(1.0 - probability_min, 1e-12))
     for pair in range(first.size):
         if probability[pair] < probability_min:
             break

@@ -214,8 +214,11 @@ def _coarse(
     low, high = knots_um[0], knots_um[-1]
     # A tilt about the depth of the units leaves their shift alone.
     span, middle = max(high - low, 1.0), float(np.median((matches.depth_a + matches.depth_b) / 2))
-    tilts = np.arange(-motion_max_um, motion_max_um + 1, TILT_STEP_UM) if len(knots_um) > 1 else np.zeros(1)
-    shifts = np.arange(-motion_max_um, motion_max_um + 1, SHIFT_STEP_UM)
+    # Nothing is displaced by more than the distance of its ends.
+    depths = np.concatenate([matches.depth_a, matches.depth_b])
+    reach = min(motion_max_um, TILT_STEP_UM * np.ceil(np.ptp(depths) / TILT_STEP_UM))
+    tilts = np.arange(-reach, reach + 1, TILT_STEP_UM) if len(knots_um) > 1 else np.zeros(1)
+    shifts = np.arange(-reach, reach + 1, SHIFT_STEP_UM)
     edges: list[tuple[float, ...]] = []
     for first in range(n_sessions):
         for second in range(first + 1, n_sessions):

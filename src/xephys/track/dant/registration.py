@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...errors import ParameterError
 from ..motion import estimate_session_motion, knots_of
 from ..pairs import gather, session_blocks, session_matches
-from ..units import LAGS_MS, on_axis_of, session_units
+from ..tables import LAGS_MS
+from ..units import on_axis_of, session_units
 from .folder import Inputs, mapped, pairs_of, read_folder, result, save_together
 from .motion import Motion
 from .settings import folders, given_motion, read_settings
