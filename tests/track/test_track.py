@@ -1,5 +1,9 @@
 """Neurons are followed through drift, dropout, look-alikes and splits; no neuron is matched that is not there."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,6 +13,8 @@ from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
 
 from .outcome import outcome
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,26 @@ def test_tracks_do_not_depend_on_the_order_of_sessions(seed):
 
     plain = sets(track_units(sessions)["units"], range(4))
     assert plain == sets(track_units([sessions[k] for k in order])["units"], order)
+
+
+def test_bits_do_not_depend_on_the_number_of_threads():
+    program = """
+import hashlib
+from xephys import add_session, track_units
+from xephys.testing import simulate_sessions
+sessions, _ = simulate_sessions(n_sessions=4, n_neurons=40, n_channels=96, noise_uv=2.0, seed=77)
+tracks = add_session(track_units(sessions[:3]), sessions[3])
+parts = [tracks["pairs"][name].values.tobytes() for name in ("probability", "features")]
+print(hashlib.sha256(b"".join([*parts, tracks["motion"]["displacement_um"].values.tobytes()])).hexdigest())
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], env=os.environ | dict.fromkeys(THREADS, n), capture_output=True, text=True,
+            check=True,
+        ).stdout
+        for n in ("1", "2")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 def test_shanks_may_move_differently():

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from ..graph.run import single_threaded_blas
 from .curate import log_of, with_log
 from .motion import estimate_session_motion, extend_session_motion
 from .pairs import gather, with_responses
@@ -17,6 +18,7 @@ from .units import on_axis_of, session_units
 PARAMETERS = ("preset", "motion_model", "motion_max_um", "distance_max_um", "probability_min", "strictness")
 
 
+@single_threaded_blas()
 def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name: str | None = None) -> xr.DataTree:
     """Follow known tracks into one more session.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice, check_positive, check_share
 from ..errors import ParameterError
+from ..graph.run import single_threaded_blas
 from .motion import MODELS, estimate_session_motion, registered_depth, registered_x
 from .odds import learned_odds, parts_of_one
 from .pairs import Pairs, gather, session_blocks, session_pairs
@@ -25,6 +26,7 @@ PRINTS = ("footprint", "valid", "surprise", "noise", "autocorrelogram", "place")
 PRESETS = ("default", "dant")
 
 
+@single_threaded_blas()
 def track_units(
     sessions: Iterable[xr.DataTree | xr.Dataset],
     *,

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ...checks import check_number, check_positive
 from ...errors import ParameterError
+from ...graph.run import single_threaded_blas
 
 
+@single_threaded_blas()
 def cluster_similarities(
     similarities: Mapping[str, Any],
     session: Any,

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import ParameterError
+from ...graph.run import single_threaded_blas
 from ..motion import estimate_session_motion, knots_of
 from ..pairs import gather, session_blocks, session_matches
 from ..tables import LAGS_MS
@@ -27,6 +28,7 @@ PAIR_FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram",
 MOTION_MAX_UM = 200.0
 
 
+@single_threaded_blas()
 def motionEstimation(user_settings: Mapping[str, Any] | str | Path) -> None:
     """Estimate the motion of the sessions and move the waveforms to common places.
 
@@ -55,6 +57,7 @@ def motionEstimation(user_settings: Mapping[str, Any] | str | Path) -> None:
     _write_features(settings, given, waveforms, motion)
 
 
+@single_threaded_blas()
 def computeMotion(user_settings: Mapping[str, Any] | str | Path) -> Motion:
     """Estimate the motion of the sessions from the clusters in the output folder.
 
@@ -122,6 +125,7 @@ def initializeMotion(
     return computeWaveformFeatures(settings, waveforms_all, motion), motion
 
 
+@single_threaded_blas()
 def computeWaveformFeatures(
     user_settings: Mapping[str, Any] | str | Path, waveform_all: Any, motion: Motion
 ) -> NDArray[np.float64]:

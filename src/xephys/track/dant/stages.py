@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ParameterError
+from ...graph.run import single_threaded_blas
 from .clusters import cluster_similarities
 from .features import nearest_channels
 from .folder import mapped, pairs_of, read_folder, result, save, save_together
@@ -23,6 +24,7 @@ from .settings import FEATURES, folders, read_settings
 BLOCK = 256
 
 
+@single_threaded_blas()
 def computeWaveformSimilarityMatrix(
     user_settings: Mapping[str, Any] | str | Path, waveforms: Any, channel_locations: Any, channel_shanks: Any = None
 ) -> NDArray[np.float64]:
@@ -57,6 +59,7 @@ def computeWaveformSimilarityMatrix(
     return out
 
 
+@single_threaded_blas()
 def computeAllSimilarityMatrix(
     user_settings: Mapping[str, Any] | str | Path, waveforms: Any, feature_names: Sequence[str]
 ) -> tuple[NDArray[np.float64], list[str]]:
@@ -71,6 +74,7 @@ def computeAllSimilarityMatrix(
     return np.stack(matrices, axis=2), list(FEATURES)
 
 
+@single_threaded_blas()
 def iterativeClustering(
     user_settings: Mapping[str, Any] | str | Path,
     similarity_names: Sequence[str],
