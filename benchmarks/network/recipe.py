@@ -5,12 +5,16 @@ are drawn from its six kinds of waveforms, stretched and smoothed at random, and
 filters that users apply are taken in turn: the causal-length Gaussian band and the recursive band-pass.
 
     python -m benchmarks.network.recipe 20000 train.npz --seed 1
+
+Most candidates are hardly larger than the noise, and none of a spike: with ``--keep-small`` a share of them is kept,
+each with a weight in proportion, so that many more spikes fit into memory.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +34,11 @@ CANDIDATE_THRESHOLD = 2.0
 LABEL_MIN, SPIKE_MIN = 3.0, 1.5
 TOLERANCE_MS = 0.2
 SEPARATION_MS = 0.2
-REACH_MS = 1.2
+REACH_MS = (1.2, 1.2)
+#: How wrong a noise level is: a given one, and one measured on traces with their spikes.
+LEVEL_ERROR = {"given": 0.1, "measured": 0.05}
+#: Candidates below this, in units of the noise, of no spike are the small ones.
+SMALL_MAX = 3.0
 N_SHAPES = 600
 STRETCHES = (0.65, 1.5)
 #: Noise of each kind: what the simulator is given.
@@ -145,9 +153,12 @@ def add_spikes(traces: Array, spikes: Spikes, shapes: Library, shape: Array) -> 
     np.add.at(traces, (row[:, None] + offsets[None], spikes.channel[:, None]), values.astype(np.float32))
 
 
-def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tuple[Array, Array, Array]:
+def windows_of(
+    traces: Array, spikes: Spikes, rate_hz: float, *, nbefore: int, nafter: int
+) -> tuple[Array, Array, Array]:
     """Windows around all candidates of both signs, labels (1 spike, 0 none, -1 neither) and offsets in samples."""
     low, high = scan_limits(traces, np.full(traces.shape[1], CANDIDATE_THRESHOLD), "both", None, strict=False)
+    reach = max(nbefore, nafter)
     rows, channels = find_candidates(traces, reach, len(traces) - reach, low, high)
     sign = np.where(traces[rows, channels] < 0, 1, -1).astype(np.float32)
     label, offset = np.zeros(len(rows), np.int8), np.zeros(len(rows), np.float32)
@@ -158,8 +169,8 @@ def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tup
         events = events[np.argsort(-spikes.size[events])]
         taken: set[int] = set()
         at = rows[mine]
-        for event in events:
-            a, b = np.searchsorted(at, [spikes.time[event] - tolerance, spikes.time[event] + tolerance])
+        first, last = (np.searchsorted(at, spikes.time[events] + side * tolerance) for side in (-1, 1))
+        for event, a, b in zip(events, first, last, strict=True):
             # The spike is a trough; crests of its waveform are none.
             near = [k for k in range(a, b) if sign[mine[k]] == 1 and k not in taken]
             if not near:
@@ -168,40 +179,52 @@ def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tup
             taken.add(best)
             label[mine[best]] = 1 if spikes.size[event] >= LABEL_MIN else -1
             offset[mine[best]] = spikes.time[event] - at[best]
-    windows = traces[rows[:, None] + np.arange(-reach, reach + 1)[None], channels[:, None]] * sign[:, None]
+    windows = traces[rows[:, None] + np.arange(-nbefore, nafter + 1)[None], channels[:, None]] * sign[:, None]
     return windows.astype(np.float16), label, offset
+
+
+def thinned(parts: tuple[Array, Array, Array], nbefore: int, keep: float, rng: np.random.Generator) -> list[Array]:
+    """Windows, labels and offsets with a share of the small candidates that are no spike, and the weights of all."""
+    windows, label, offset = parts
+    small = (label == 0) & (windows[:, nbefore] > -SMALL_MAX)
+    use = np.flatnonzero(~small | (rng.random(len(label)) < keep))
+    return [windows[use], label[use], offset[use], np.where(small[use], 1 / keep, 1.0).astype(np.float32)]
+
+
+def noisy_level(traces: Array, kind: str, rng: np.random.Generator) -> Array:
+    """Noise level of each channel, as wrong as its user's: traces come in units of the given one."""
+    middle = np.median(traces, axis=0)
+    level = np.median(np.abs(traces - middle), axis=0) / 0.6745 if kind == "measured" else 1.0
+    return np.asarray(level * np.exp(rng.normal(0, LEVEL_ERROR[kind], traces.shape[1])), np.float32)
 
 
 def make_set(
     rate_hz: float, seed: int, *, n_rounds: int, duration_s: float = 8.0, n_channels: int = 24,
     stretch_range: tuple[float, float] = STRETCHES, later_range: tuple[float, float] = (1.0, 1.0),
-    noises: Sequence[int] = range(len(NOISES)),
+    noises: Sequence[int] = range(len(NOISES)), reach_ms: tuple[float, float] = REACH_MS, keep_small: float = 1.0,
+    levels: str = "given",
 ) -> dict[str, Any]:  # fmt: skip
-    """Windows, labels and offsets from ``n_rounds`` rounds through some kinds of noise."""
-    rng = np.random.default_rng([seed, round(rate_hz)])
-    reach = round(REACH_MS * 1e-3 * rate_hz)
-    parts: list[tuple[Array, Array, Array]] = []
-    for filter_name in ("gaussian", "butterworth"):
+    """Windows, labels and offsets from ``n_rounds`` rounds through some kinds of noise, each with shapes of its own."""
+    rng, kept = np.random.default_rng([seed, round(rate_hz)]), np.random.default_rng([seed, round(rate_hz), 1])
+    nbefore, nafter = (round(reach * 1e-3 * rate_hz) for reach in reach_ms)
+    parts: list[list[Array]] = []
+    for number, filter_name in product(range(n_rounds), ("gaussian", "butterworth")):
         shapes = library(rate_hz, filter_name, rng, stretch_range=stretch_range, later_range=later_range)
-        for number in range(n_rounds):
-            for place, number_of_kind in enumerate(noises):
-                kind = NOISES[number_of_kind]
-                own_seed = 100_000 * seed + 100 * number + place
-                traces = noise_traces(
-                    rate_hz, kind, own_seed, duration_s=duration_s, n_channels=n_channels, filter_name=filter_name
-                )
-                spikes = draw_spikes(
-                    len(traces), n_channels, rate_hz, rng, sizes=(SPIKE_MIN, 40.0), spikes_hz=(5.0, 150.0)
-                )
-                # A channel hears few neurons, and has many spikes of each.
-                own = rng.integers(len(shapes.waveforms), size=(n_channels, 6))
-                add_spikes(traces, spikes, shapes, own[spikes.channel, rng.integers(6, size=len(spikes.time))])
-                traces /= np.exp(rng.normal(0, 0.1, n_channels)).astype(
-                    np.float32
-                )  # the noise level is not known exactly
-                parts.append(windows_of(traces, spikes, rate_hz, reach))
-    windows, label, offset = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return {"windows": windows, "label": label, "offset": offset, "rate_hz": rate_hz, "reach": reach}
+        for place, number_of_kind in enumerate(noises):
+            traces = noise_traces(
+                rate_hz, NOISES[number_of_kind], 100_000 * seed + 100 * number + place, duration_s=duration_s,
+                n_channels=n_channels, filter_name=filter_name,
+            )  # fmt: skip
+            spikes = draw_spikes(len(traces), n_channels, rate_hz, rng, sizes=(SPIKE_MIN, 40.0), spikes_hz=(5.0, 150.0))
+            # A channel hears few neurons, and has many spikes of each.
+            own = rng.integers(len(shapes.waveforms), size=(n_channels, 6))
+            add_spikes(traces, spikes, shapes, own[spikes.channel, rng.integers(6, size=len(spikes.time))])
+            traces /= noisy_level(traces, levels, rng)
+            found = windows_of(traces, spikes, rate_hz, nbefore=nbefore, nafter=nafter)
+            parts.append(thinned(found, nbefore, keep_small, kept))
+    names = ("windows", "label", "offset", "weight")
+    made = {name: np.concatenate(part) for name, part in zip(names, zip(*parts, strict=True), strict=True)}
+    return {**made, "rate_hz": rate_hz, "nbefore": nbefore}
 
 
 def main() -> None:
@@ -213,10 +236,15 @@ def main() -> None:
     parser.add_argument("--later", type=float, nargs=2, default=(1.0, 1.0), help="further stretch of the later side")
     parser.add_argument("--stretch", type=float, nargs=2, default=STRETCHES, help="stretch of whole spikes")
     parser.add_argument("--noises", type=int, nargs="+", default=range(len(NOISES)), help="kinds of noise, in turn")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of each piece of noise")
+    parser.add_argument("--reach-ms", type=float, nargs=2, default=REACH_MS, help="window before and after a candidate")
+    parser.add_argument("--keep-small", type=float, default=1.0, help="share of the small candidates that is kept")
+    parser.add_argument("--levels", choices=LEVEL_ERROR, default="given", help="where noise levels come from")
     given = parser.parse_args()
     made = make_set(
-        given.rate_hz, given.seed, n_rounds=given.rounds, stretch_range=tuple(given.stretch),
-        later_range=tuple(given.later), noises=given.noises,
+        given.rate_hz, given.seed, n_rounds=given.rounds, duration_s=given.seconds, stretch_range=tuple(given.stretch),
+        later_range=tuple(given.later), noises=given.noises, reach_ms=tuple(given.reach_ms),
+        keep_small=given.keep_small, levels=given.levels,
     )  # fmt: skip
     print({name: np.shape(value) for name, value in made.items()}, "spikes", (made["label"] == 1).mean())
     np.savez(given.out, **made)

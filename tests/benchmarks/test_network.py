@@ -25,7 +25,7 @@ def test_candidates_are_labelled_by_their_spikes(shapes):
     time = np.arange(200.0, 7800.0, 97.3)
     spikes = Spikes(time, np.arange(len(time)) % 2, np.where(np.arange(len(time)) % 4 < 2, 12.0, 2.0))
     add_spikes(traces, spikes, shapes, rng.integers(12, size=len(time)))
-    windows, label, offset = windows_of(traces, spikes, RATE, REACH)
+    windows, label, offset = windows_of(traces, spikes, RATE, nbefore=REACH, nafter=REACH + 8)
     large = (spikes.size > 3).sum()
     assert abs((label == 1).sum() / large - 1) < 0.05
     assert (label == -1).sum() <= (spikes.size < 3).sum()

@@ -6,12 +6,13 @@ import pytest
 import xephys
 from xephys.detect.export import export_network, to_torch
 from xephys.detect.weights import read_network
-from xephys.kernels.detect.network import evaluate_at
+from xephys.kernels.detect.network import evaluate_at, receptive_field
 
 
 def outputs_of(network, traces):
     """The kernel's outputs at every sample of troughs."""
-    rows = np.arange(network.attrs["nbefore"], len(traces) - network.attrs["nbefore"])
+    nafter = receptive_field(network["shape"].values) - 1 - network.attrs["nbefore"]
+    rows = np.arange(network.attrs["nbefore"], len(traces) - nafter)
     flat = (network[name].values for name in ("weights", "biases", "shape"))
     return evaluate_at(traces, rows, 0 * rows, np.ones(1, np.float32), *flat, network.attrs["nbefore"])
 

@@ -44,6 +44,22 @@ def test_the_sign_is_that_of_the_trace(simulated):
     np.testing.assert_array_equal(down["probability"], up["probability"])
 
 
+def test_detections_and_roots_have_thresholds_of_their_own(simulated):
+    filtered, noise, _ = simulated
+    network = xephys.realtime.read_network("neuropixels").assign_attrs(stringent_thresh=0.2, loose_thresh=0.1)
+    network.attrs.pop("probability_min", None)
+    given = {"noise_levels": noise, "network": network}
+
+    def least(detect):
+        return float(detect(filtered, **given).compute()["probability"].min())
+
+    roots = xephys.detect_codetections(filtered, **given).compute()
+    assert 0.2 <= least(xephys.detect_by_network) < 0.6
+    network.attrs["probability_min"] = 0.6
+    assert least(xephys.detect_by_network) >= 0.6
+    np.testing.assert_array_equal(xephys.detect_codetections(filtered, **given).compute(), roots)
+
+
 def test_wrong_input_is_named(simulated):
     filtered, noise, _ = simulated
     with pytest.raises(xephys.ParameterError, match="probability_min is 1; give at least 0 and less than 1"):

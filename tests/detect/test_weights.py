@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys.detect.weights import NETWORKS, layers_of, nearest_network, network_at_rate, read_network
+from xephys.detect.weights import FOLDER, NETWORKS, layers_of, nearest_network, network_at_rate, read_network
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_own_networks_are_small_and_complete(name):
     network = read_network(name)
     assert network.attrs["sampling_frequency"] == NETWORKS[name]
-    assert network["weights"].size < 10_000
+    assert network["weights"].size < 20_000
+    assert (FOLDER / f"{name}.npz").stat().st_size < 40_000
     assert 0 < network.attrs["loose_thresh"] < network.attrs["stringent_thresh"] < 1
 
 

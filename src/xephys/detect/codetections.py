@@ -103,17 +103,18 @@ def detect_codetections(
             f"overlap_ms is {overlap_ms:g} with window_ms {window_ms:g}, and inner_radius_um {inner_radius_um:g} with "
             f"outer_radius_um {outer_radius_um:g}; the first of each pair may not be larger"
         )
+    usual = thresholds_of(recording, network)
     parameters, arrays = network_settings(
         recording,
         noise_levels=noise_levels,
         network=network,
-        probability_min=stringent_thresh,
+        probability_min=usual[0] if stringent_thresh is None else stringent_thresh,
         candidate_threshold=candidate_threshold,
         peak_sign=peak_sign,
         exclude_sweep_ms=exclude_sweep_ms,
     )
     stringent = parameters["probability_min"]
-    loose = (loose_of(recording, network)) if loose_thresh is None else loose_thresh
+    loose = usual[1] if loose_thresh is None else loose_thresh
     if not 0 <= loose <= stringent:
         raise ParameterError(f"loose_thresh is {loose:g}; give at least 0 and at most stringent_thresh, {stringent:g}")
     positions = positions_of(recording, why="codetections")
@@ -152,13 +153,13 @@ def detect_codetections(
     return SpikeTable.of_plan(recording_plan(recording).then(stage))
 
 
-def loose_of(recording: xr.DataArray, network: xr.Dataset | None) -> float:
-    """The network's own loose threshold."""
+def thresholds_of(recording: xr.DataArray, network: xr.Dataset | None) -> tuple[float, float]:
+    """The network's own probabilities of a root and of another detection."""
     from .weights import nearest_network, read_network
 
     rate = float(recording.attrs["sampling_frequency"])
     own = read_network(nearest_network(rate)) if network is None else network
-    return float(own.attrs["loose_thresh"])
+    return float(own.attrs["stringent_thresh"]), float(own.attrs["loose_thresh"])
 
 
 def channels_around(

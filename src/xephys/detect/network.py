@@ -46,8 +46,7 @@ def detect_by_network(
         From :func:`xephys.realtime.read_network`; by default, the one trained at the nearest sampling rate. At another
         rate its filters are resampled.
     probability_min
-        Minimum probability; by default the network's stringent threshold, at which it is as often wrong by missing a
-        spike as by inventing one.
+        Minimum probability; by default the network's own, at which misses and false alarms together are fewest.
     candidate_threshold
         Size of a candidate in units of the noise level; the network's own if None.
     peak_sign
@@ -133,7 +132,8 @@ def network_settings(
     """
     rate = schema.validate_recording(recording).sampling_frequency
     own = network_at_rate(read_network(nearest_network(rate)) if network is None else network, rate)
-    probability = own.attrs["stringent_thresh"] if probability_min is None else probability_min
+    usual = own.attrs.get("probability_min", own.attrs["stringent_thresh"])
+    probability = usual if probability_min is None else probability_min
     threshold = own.attrs["candidate_threshold"] if candidate_threshold is None else candidate_threshold
     check_choice("peak_sign", peak_sign, ("neg", "pos", "both"))
     check_positive(candidate_threshold=threshold, exclude_sweep_ms=exclude_sweep_ms)

@@ -39,7 +39,8 @@ def read_network(name: PathLike) -> xr.Dataset:
     Dataset with ``weights (weight)``, ``biases (bias)`` and ``shape (layer, size)``: taps, inputs and outputs of each
     convolution. Attributes are those of the card: ``sampling_frequency`` (Hz), ``nbefore`` (samples of the receptive
     field before the spike), ``candidate_threshold`` (noise levels), ``stringent_thresh``, ``loose_thresh``
-    (probabilities), and what is known of the training.
+    (probabilities of a root and of another detection), ``probability_min`` (of a detection by itself; the stringent one
+    if a card has none), and what is known of the training.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def network_at_rate(network: xr.Dataset, sampling_frequency: float) -> xr.Datase
     Examples
     --------
     >>> int(network_at_rate(read_network("mea"), 25_000.0)["shape"][0, 0])
-    61
+    101
     """
     from ..kernels.detect.network import pack_layers, receptive_field
 
@@ -137,7 +138,7 @@ def layers_of(network: xr.Dataset) -> tuple[list[NDArray[np.float32]], list[NDAr
     Examples
     --------
     >>> [weight.shape for weight in layers_of(read_network("mea"))[0]]
-    [(48, 1, 49), (24, 48, 1), (2, 24, 1)]
+    [(128, 1, 81), (64, 128, 1), (2, 64, 1)]
     """
     shape = network["shape"].values
     sizes = shape.prod(axis=1)
