@@ -19,7 +19,6 @@ from tests.support.matching import (
 from xephys.kernels.match import templates as cpu
 from xephys.kernels.match import templates_device as device
 
-
 #: Every size with NumPy's functions and on a GPU, and the smaller ones with strict arrays, which take longer.
 SIZES = [
     pytest.param(name, *size, seed, marks=[pytest.mark.gpu] * (name == "cuda"))
