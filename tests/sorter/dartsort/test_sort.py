@@ -58,7 +58,7 @@ def test_thresholds_of_templates_are_for_the_amplitudes_of_matching(opened, monk
         given.append(amplitude_std)
         return xephys.balance_thresholds(*args, amplitude_std=amplitude_std, **more)
 
-    monkeypatch.setattr("xephys.sorter.default.sort.balance_thresholds", balanced)
+    monkeypatch.setattr("xephys.sorter.default.templates.balance_thresholds", balanced)
     sort(opened(2.0), do_motion_estimation=False, amplitude_scaling_stddev=0.03)
     assert given == [0.03]
 

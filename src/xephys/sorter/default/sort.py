@@ -19,9 +19,8 @@ from ...features.waveforms import project_peaks
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
-from ...match.noise_gain import estimate_noise_gain
 from ...match.selected import SelectedRecords
-from ...match.thresholds import LOWEST, balance_thresholds
+from ...match.thresholds import LOWEST
 from ...motion.registered import Tissue
 from ...recording.clock import first_sample
 from ...recording.kept import on_their_device
@@ -33,16 +32,13 @@ from ..steps.live import live_records, silent_stretches, without_echoes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.select import own_matches, spikes_among
-from ..steps.tidy import USUAL_FINISH, Finish, MatchableTemplates, tidy_templates, tidy_units
-from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, mean_waveforms, nearest_slots, unit_means
+from ..steps.tidy import USUAL_FINISH, Finish, tidy_units
+from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, nearest_slots, unit_means
 from .drift import (
-    at_rest,
     find_motion,
     follows_drift,
     match,
-    matchable_at_every_displacement,
     mean_at_rest,
-    means_by_displacement,
     moving_tissue,
     noise_at_rest,
     peaks_at_rest,
@@ -55,7 +51,8 @@ from .drift import (
 from .features import Features, learn_features
 from .parameters import DefaultParameters
 from .prepare import prepare_default
-from .silence import N_NEAREST, N_SPIKES_MAX, match_near_silence
+from .silence import N_NEAREST, match_near_silence
+from .templates import cluster_means, matchable_templates, with_thresholds
 
 if TYPE_CHECKING:
     from ..presets import Parameters
@@ -103,8 +100,8 @@ def sort_detected(
     clusters = _cluster(white, whole, features, p, run)
 
     for number in range(1, p.n_refinements + 1):
-        means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
-        matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
+        means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
+        matchable, templates = matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
         looks = number == LOOK_AT
         peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
         here = white if looks or tissue is not None else on_their_device(white)  # a device can do neither of the two
@@ -115,12 +112,12 @@ def sort_detected(
         resting_spikes = live_records(resting_spikes, silences, white, **around)
         clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number, looks=looks)
 
-    means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
+    means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
-    matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
+    matchable, templates = matchable_templates(last_templates, clusters, prepared, p, run)
     judges = given is p  # other presets share these steps, but have clusters of their own kind
     own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
-    resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
+    resting = with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
     judges = judges and tissue is None
     matches, by_shape = spikes_among(
         own, resting, match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
@@ -279,65 +276,6 @@ def _refine(
         log,
         estimate_unexplained(spikes, clustering.labels, feature_noise=features.noise),
     )
-
-
-def _mean_waveforms(
-    traces: xr.DataArray,
-    clusters: Clusters,
-    p: DefaultParameters,
-    run: Run,
-    tissue: Tissue | None,
-    *,
-    n_nearest: int,
-) -> xr.Dataset:
-    """Mean waveforms of clusters around their most frequent peak channel; by displacement if the tissue moves."""
-    settings: dict[str, Any] = {
-        "peak_channels": clusters.peak_channels(),
-        "ms_before": p.ms_before,
-        "ms_after": p.ms_after,
-        "seed": p.seed,
-        "n_nearest": n_nearest,
-    }
-    if tissue is not None:
-        return means_by_displacement(traces, clusters.spikes, run, tissue=tissue, **settings)
-    return mean_waveforms(traces, clusters.spikes, run, n_spikes_max=N_SPIKES_MAX, **settings)
-
-
-def _matchable_templates(
-    templates: xr.Dataset, clusters: Clusters, prepared: Prepared, p: DefaultParameters, run: Run
-) -> tuple[MatchableTemplates, xr.Dataset]:
-    """The resting templates that can be matched, with their ``noise_gain``, and the same at every displacement."""
-    matchable = tidy_templates(
-        clusters.with_unexplained(at_rest(templates)),
-        clusters.num_spikes,
-        n_spikes_min=p.n_spikes_min,
-        matched=None if clusters.unexplained is None else clusters.spikes,
-        n_samples=prepared.whitened.sizes["time"],
-    )
-    if not matchable.templates.sizes["unit"]:
-        raise NoUnits(clusters.log + matchable.log)
-    resting, excerpts = matchable.templates, prepared.white_excerpts
-    gain = run.once(estimate_noise_gain, prepared.whitened, templates=resting, excerpts=excerpts)
-    matchable = replace(matchable, templates=resting.assign_attrs(noise_gain=float(gain)))
-    return matchable, matchable_at_every_displacement(matchable, templates)
-
-
-def _with_thresholds(
-    templates: xr.Dataset, matches: StoredRecords, prepared: Prepared, p: DefaultParameters, run: Run, *, moving: bool
-) -> xr.Dataset:
-    """The templates with ``relative_threshold``, the factor of each on the usual threshold."""
-    thresholds = run.once(
-        balance_thresholds,
-        prepared.whitened,
-        matches,
-        templates=templates,
-        match_threshold=p.match_threshold,
-        noise_gain=templates.attrs["noise_gain"],
-        amplitude_std=p.amplitude_std,
-        excerpts=prepared.white_excerpts,
-        moving=moving,
-    )
-    return templates.assign(relative_threshold=("unit", thresholds / p.match_threshold))
 
 
 def _match(
