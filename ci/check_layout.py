@@ -1,9 +1,9 @@
 """Check what keeps the layout findable: python ci/check_layout.py [ROOT]
 
-Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and
-at most three of them share a first word; no module imports itself through others, or a private name of another; no loop
-over spikes, units or channels is outside the kernels; and a preset reads as its steps. Prints each breach with the
-remedy and exits with 1.
+Every module has a test file of its name in the same place below ``tests/``; a file has at most 350 lines, a folder at
+most twenty files, of which at most three share a first word; no module imports itself through others, or a private name
+of another; no loop over spikes, units or channels is outside the kernels; and a preset reads as its steps. Prints each
+breach with the remedy and exits with 1.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from check_layers import PACKAGE, imports_of, layer_of
 
 FILES_MAX = 20
+#: A file explains one idea.
+LINES_MAX = 350
 SHARED_PREFIX_MAX = 3
 #: Statements of a function that sorts, in lines without comments: the algorithm from top to bottom, and no more.
 SORT_LINES_MAX = 45
@@ -99,6 +101,14 @@ def crowded(root: Path) -> Iterator[str]:
         for prefix, count in Counter(name.split("_")[0] for name in plain if "_" in name).items():
             if count > SHARED_PREFIX_MAX:
                 yield f"{folder}: {count} files begin with {prefix}_, at most {SHARED_PREFIX_MAX}; make a folder"
+
+
+def long_files(root: Path) -> Iterator[str]:
+    """Files of the package and of its tests that are longer than one idea takes."""
+    for file in sorted(file for folder in ("src", "tests") for file in (root / folder).rglob("*.py")):
+        count = len(file.read_text(encoding="utf-8").splitlines())
+        if count > LINES_MAX:
+            yield f"{file}: {count} lines, at most {LINES_MAX}; make a file of each idea"
 
 
 def circles(root: Path) -> Iterator[str]:
@@ -205,6 +215,7 @@ def check(root: Path) -> list[str]:
     """All breaches."""
     return [
         *crowded(root),
+        *long_files(root),
         *circles(root),
         *loops(root),
         *long_sorts(root),

@@ -48,6 +48,15 @@ def test_a_tidy_tree_passes(tree):
     )
 
 
+@pytest.mark.parametrize("where", ["src", "tests"])
+def test_a_file_that_is_too_long_is_found(tree, where):
+    root = tree({"detect/peaks.py": "a = 1\n" * 350})
+    assert breaches(root) == []
+    file = root / where / ("xephys/detect/peaks.py" if where == "src" else "detect/test_peaks.py")
+    file.write_text("a = 1\n" * 351, encoding="utf-8")
+    assert breaches(root) == [f"{file}: 351 lines, at most 350; make a file of each idea"]
+
+
 def test_a_private_name_of_another_module_is_found(tree):
     root = tree({"detect/peaks.py": "_find = 3\n", "detect/universal.py": "from .peaks import __name__, _find\n"})
     (found,) = breaches(root)

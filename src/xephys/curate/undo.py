@@ -13,7 +13,8 @@ from ..errors import ParameterError
 from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
 from .bombcell import label_like_bombcell
-from .curation import QUALITY, apply_step, read_curation, save_curation
+from .curation import read_curation, save_curation
+from .curation_steps import QUALITY, apply_step
 from .merge_search import Merges
 from .rules import Rule, curate_by_rules
 
