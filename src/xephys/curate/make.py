@@ -114,7 +114,7 @@ def make_sorting(
     if sample_index is not None:
         columns["sample_index"] = np.asarray(sample_index)
     if times_s is not None:
-        columns["sample_index"] = samples_at(axes, np.asarray(times_s, np.float64), columns.get("segment_index"))
+        columns["sample_index"] = samples_at(axes, _seconds(times_s), columns.get("segment_index"))
     columns = {name: _whole_numbers(name, values) for name, values in columns.items()}
     if "sample_index" not in columns:
         known = ", ".join(map(str, columns)) or "nothing"
@@ -149,6 +149,16 @@ def make_sorting(
     )
 
 
+def _seconds(times_s: Any) -> NDArray[np.float64]:
+    values = np.asarray(times_s)
+    if values.dtype.kind in "mM":
+        unit = (
+            "(times - start) / np.timedelta64(1, 's')" if values.dtype.kind == "M" else "times / np.timedelta64(1, 's')"
+        )
+        raise ParameterError(f"times_s holds {values.dtype} values; give seconds: {unit}")
+    return values.astype(np.float64)
+
+
 def _whole_numbers(name: str, values: Any) -> Any:
     """The column; one that counts samples or segments, as integers.
 
@@ -158,7 +168,13 @@ def _whole_numbers(name: str, values: Any) -> Any:
         If a number in it is not whole.
     """
     values = np.asarray(values)
-    if name not in ("sample_index", "segment_index") or values.dtype.kind not in "fO":
+    if name not in ("sample_index", "segment_index"):
+        return values
+    if values.dtype.kind not in "iufO":
+        raise ParameterError(f"{name} holds {values.dtype} values; give whole numbers")
+    if values.dtype.kind == "u" and values.max(initial=0) > np.iinfo(np.int64).max:
+        raise ParameterError(f"{name} holds {values.max()}, more than any recording has; correct it")
+    if values.dtype.kind in "iu":
         return values
     numbers = values.astype(np.float64)
     odd = np.flatnonzero(numbers != np.round(numbers))

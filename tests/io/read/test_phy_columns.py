@@ -42,5 +42,7 @@ def test_units_are_named_after_clusters(tmp_path):
     named(tmp_path, "si_unit_id", {0: 5, 1: 1, 2: 30})
     assert unit_names(tmp_path, [0, 1, 2]).tolist() == [5, 1, 30]
     assert unit_names(tmp_path, [0, 3]).tolist() == [5, 31]  # 30 was the name of a cluster that no longer exists
+    named(tmp_path, "si_unit_id", {0: 0, 1: 1, 2: 2})
+    assert unit_names(tmp_path, [0, 1, 7]).tolist() == [0, 1, 7]  # all names are phy's own numbers
     named(tmp_path, "si_unit_id", {0: 5, 3: 7, 4: 7})
     assert unit_names(tmp_path, [0, 3, 4]).tolist() == [5, 8, 9]

@@ -102,7 +102,7 @@ def unit_names(folder: Path, clusters: Sequence[int]) -> NDArray[Any]:
     """Names of the units: exported names that are still unique, and new names for the rest.
 
     phy copies the properties of a cluster to its parts, so a name that occurs twice belongs to neither. A new name is
-    one that no cluster of the folder has ever had.
+    phy's own number where all exported names are such, otherwise one that no cluster of the folder has ever had.
     """
     everyone = sorted({*listed_clusters(folder), *clusters})
     columns = cluster_columns(folder, everyone)
@@ -111,7 +111,8 @@ def unit_names(folder: Path, clusters: Sequence[int]) -> NDArray[Any]:
         known = columns["si_unit_id"].astype(np.float64)
         numbers = np.where(_single(known) & np.isfinite(known), np.nan_to_num(known), -1).astype(np.int64)
         new = np.flatnonzero((numbers < 0) & current)
-        numbers[new] = int(np.nanmax(known)) + 1 + np.arange(len(new))
+        are_own = np.array_equal(numbers[numbers >= 0], np.asarray(everyone)[numbers >= 0])
+        numbers[new] = np.asarray(everyone)[new] if are_own else int(np.nanmax(known)) + 1 + np.arange(len(new))
         return numbers[current]
     if "unit_name" in columns:
         texts = columns["unit_name"].astype(str)
