@@ -14,6 +14,7 @@ __all__ = [
     "bad_channels_of",
     "check_order",
     "check_these_channels",
+    "check_unit",
     "names_of_channels",
     "noise_levels_of",
     "of_these_channels",
@@ -160,13 +161,29 @@ def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.fl
             f"noise_levels has shape {levels.shape} for {recording.sizes['channel']} channels; estimate them on this "
             "recording"
         )
-    given, own = getattr(noise_levels, "attrs", {}).get("units"), recording.attrs.get("units")
-    if given is not None and own is not None and given != own:
-        raise RecordingError(
-            f"the noise levels are in {given} and the traces in {own}; estimate them on these traces "
-            "(estimate_noise_levels)"
-        )
+    units = getattr(noise_levels, "attrs", {}).get("units")
+    check_unit(recording, units, what="the noise levels", made_by="estimate_noise_levels")
     return levels
+
+
+def check_unit(recording: xr.DataArray, units: Any, *, what: str, made_by: str) -> None:
+    """Check that an estimate is in the unit of the traces, as far as both say it.
+
+    Raises
+    ------
+    RecordingError
+        If it is not.
+
+    Examples
+    --------
+    >>> traces = xr.DataArray(np.zeros((9, 2)), dims=("time", "channel"), attrs={"units": "uV"})
+    >>> check_unit(traces, "uV", what="the templates", made_by="estimate_templates")
+    """
+    own = recording.attrs.get("units")
+    if units is not None and own is not None and units != own:
+        raise RecordingError(
+            f"{what} are in {units} and the traces in {own}; estimate them on these traces ({made_by})"
+        )
 
 
 def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:

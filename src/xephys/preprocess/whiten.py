@@ -15,7 +15,7 @@ from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
-from ..per_channel import check_these_channels
+from ..per_channel import check_these_channels, check_unit
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
 from .noise_covariance import noise_covariance
@@ -111,7 +111,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     ParameterError
         If the matrix was estimated for another number of channels.
     RecordingError
-        If it was estimated for other channels, or for these in another order.
+        If it was estimated for other channels, for these in another order, or in another unit.
 
     Examples
     --------
@@ -132,6 +132,8 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
             "estimate it on this recording"
         )
     check_these_channels(recording, whitening, what="the whitening matrix")
+    units = str(whitening.attrs["units"]).removeprefix("1/") if "units" in whitening.attrs else None
+    check_unit(recording, units, what="the traces of the whitening matrix", made_by="estimate_whitening")
     stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed_weights(whitening))
     return extend_recording(recording, stage, units="noise")
 

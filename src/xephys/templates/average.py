@@ -15,7 +15,7 @@ from ..errors import ParameterError, RecordingError
 from ..features.events import check_channels_exist, spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
-from ..per_channel import bad_channels_of, check_these_channels, names_of_channels, positions_of
+from ..per_channel import bad_channels_of, check_these_channels, check_unit, names_of_channels, positions_of
 from ..recording.clock import check_same_rate
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
@@ -301,7 +301,7 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 
 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
-    """Check that templates come from a recording with the same channels, in this order, and the same rate."""
+    """Check that templates come from a recording of the same channels, in this order, at this rate and in this unit."""
     missing = [name for name in ("waveform", "channel_index") if name not in templates]
     if missing or "n_channels" not in templates.attrs:
         raise ParameterError(
@@ -322,3 +322,4 @@ def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
             "estimate templates on this one"
         )
     check_these_channels(recording, templates, what="templates")
+    check_unit(recording, templates.attrs.get("units"), what="the templates", made_by="estimate_templates")

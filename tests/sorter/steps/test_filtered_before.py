@@ -75,6 +75,27 @@ def test_what_is_filtered_again_is_not_said_to_be_skipped(recording):
         assert notes_on(filtered, may_skip=False)[0]["action"] == "filtered again"
 
 
+@pytest.mark.parametrize(
+    ("operation", "band"),
+    [
+        (lambda r: xephys.filter(r, freq_hz=(400, 5000)), (400.0, 5000.0)),
+        (lambda r: xephys.filter(r, freq_hz=250, btype="lowpass"), (0.0, 250.0)),
+        (lambda r: xephys.filter(r, freq_hz=250, btype="highpass"), (250.0, np.inf)),
+        (lambda r: xephys.filter(r, freq_hz=(900, 1100), btype="bandstop"), None),
+        (lambda r: xephys.gaussian_filter(r, freq_min_hz=None, freq_max_hz=250), (0.0, 250.0)),
+        (lambda r: xephys.gaussian_filter(r, freq_min_hz=400, freq_max_hz=5000), (400.0, 5000.0)),
+        (lambda r: xephys.notch_filter(r, freq_hz=1000, quality=5), None),
+    ],
+)
+def test_every_filter_limits_the_band(recording, operation, band):
+    filtered = operation(recording)
+    assert known_band(filtered) == band
+    assert not is_filtered_as(filtered, BAND)  # a gentle or one-sided filter does not replace that of the preset
+    if band is not None and band[1] < BAND[0]:
+        with pytest.raises(RecordingError, match="leaves nothing"):
+            xephys.sort(filtered)
+
+
 def at_rate(rate):
     places = {"x": np.zeros(4), "y": 20.0 * np.arange(4)}
     return xephys.make_recording(np.zeros((1000, 4), "i2"), sampling_frequency=rate, coordinates=places)

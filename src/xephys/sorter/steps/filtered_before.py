@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ...attributes import from_text
@@ -16,8 +17,10 @@ from ...calls import history_of
 from ...errors import ParameterError, RecordingError, warn_user
 from ...written import read_call
 
-#: Operations that limit the band, with the names of their corner parameters.
-_FILTERS = {"bandpass_filter": ("freq_min_hz", "freq_max_hz"), "highpass_filter": ("freq_min_hz", "")}
+#: Filters as steep as those of the presets, which may be left out after them.
+_STEEP = ("bandpass_filter", "highpass_filter")
+#: All operations that limit the band.
+_FILTERS = (*_STEEP, "filter", "gaussian_filter")
 Band = tuple[float, float]
 #: Maximum upper corner of a band-pass, as a fraction of the sampling rate.
 FREQ_MAX_OF_RATE = 0.45
@@ -37,8 +40,8 @@ def usable_band(recording: xr.DataArray, band: Band) -> Band:
     return low, high if high == float("inf") else min(high, FREQ_MAX_OF_RATE * _rate(recording))
 
 
-def known_band(recording: xr.DataArray) -> Band | None:
-    """Corners in hertz of the band that the filters of a recording's history leave; None if there are no filters.
+def known_band(recording: xr.DataArray, *, filters: tuple[str, ...] = _FILTERS) -> Band | None:
+    """Corners in hertz of the band that these filters of a recording's history leave; None if there are none.
 
     Examples
     --------
@@ -48,7 +51,7 @@ def known_band(recording: xr.DataArray) -> Band | None:
     >>> known_band(xephys.bandpass_filter(recording, freq_min_hz=400, freq_max_hz=5000))
     (400.0, 5000.0)
     """
-    steps = [step for step in history_of(recording) if step.partition("(")[0] in _FILTERS]
+    steps = [step for step in history_of(recording) if step.partition("(")[0] in filters]
     corners = [band for step in steps if (band := _corners(step)) is not None]
     if not corners:
         return None
@@ -79,7 +82,7 @@ def check_not_filtered_away(recording: xr.DataArray, band: Band) -> None:
 
 def is_filtered_as(recording: xr.DataArray, band: Band) -> bool:
     """Whether real traces are as narrow as a preset's band already, so that its filter is left out."""
-    return recording.dtype.kind == "f" and _is_within(known_band(recording), band)
+    return recording.dtype.kind == "f" and _is_within(known_band(recording, filters=_STEEP), band)
 
 
 def filter_unless_filtered(
@@ -119,7 +122,7 @@ def _notes_on_filters(recording: xr.DataArray, band: Band, *, may_skip: bool) ->
     if known is None and not elsewhere:
         return []
     becomes_real = recording.dtype.kind == "f" or "gain_to_uv" in recording.coords
-    skipped = may_skip and becomes_real and _is_within(known, band)
+    skipped = may_skip and becomes_real and _is_within(known_band(recording, filters=_STEEP), band)
     what = f"filtered to {_said(known)}" if known is not None else "filtered elsewhere, to a band that is not known"
     reason = f"the recording was {what} before"
     warn_user(f"{reason}; it is {'not filtered again' if skipped else f'filtered again, to {_said(band)}'}")
@@ -131,13 +134,17 @@ def _is_within(known: Band | None, band: Band) -> bool:
 
 
 def _corners(step: str) -> Band | None:
-    """The band of one step; None if its history was written by hand without numbers."""
+    """The band that one step leaves; None if its history was written by hand without numbers, or leaves two bands."""
     try:
         name, given = read_call(step)
     except ParameterError:
         return None
-    low, high = _FILTERS[name]
-    return float(given.get(low, 0.0)), float(given.get(high, "inf")) if high else float("inf")
+    if name == "filter":
+        kind, corners = given.get("btype", "bandpass"), np.atleast_1d(given.get("freq_hz", (300.0, 6000.0)))
+        ends = {"bandpass": corners, "highpass": (corners[0], np.inf), "lowpass": (0.0, corners[0])}.get(kind)
+    else:
+        ends = given.get("freq_min_hz"), given.get("freq_max_hz")
+    return None if ends is None else (float(ends[0] or 0.0), float(ends[1] or np.inf))
 
 
 def _rate(recording: xr.DataArray) -> float:
