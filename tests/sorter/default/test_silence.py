@@ -35,14 +35,14 @@ def test_without_silence_nothing_is_matched_again():
         assert same is matches
 
 
-@pytest.mark.parametrize(("seed", "channels"), [(2, slice(5, 10)), (1, slice(0, None, 2))])
-def test_units_have_no_spikes_of_others_where_channels_are_silent(seed, channels):
+@pytest.mark.parametrize(("seed", "channels", "share"), [(2, slice(5, 10), 0.6), (1, slice(0, None, 2), 0.5)])
+def test_units_have_no_spikes_of_others_where_channels_are_silent(seed, channels, share):
     recording, _ = simulate_recording(
-        duration_s=30, n_channels=16, n_units=5, seed=seed, amplitude_range_uv=(60, 120), offset_uv=200.0
+        duration_s=45, n_channels=16, n_units=5, seed=seed, amplitude_range_uv=(60, 120), offset_uv=200.0
     )
     traces = recording.values.copy()
     for start in range(0, len(traces), 90_000):
-        traces[start : start + 45_000, channels] = 0
+        traces[start : start + round(90_000 * share), channels] = 0
     whole, part = xephys.sort(recording), xephys.sort(recording.copy(data=traces))
     comparison = xephys.compare(part, whole)
     assert comparison.tested_units.sizes["tested_unit"] == whole["units"].sizes["unit"] == 5

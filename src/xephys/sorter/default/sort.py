@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustering_log
 from ..steps.judge import judge_units
 from ..steps.learned import learned_nodes
-from ..steps.live import live_records, silent_stretches, without_echoes
+from ..steps.live import are_live, live_records, silent_stretches, without_echoes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.select import own_matches, spikes_among
@@ -116,11 +117,12 @@ def sort_detected(
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
     matchable, templates = matchable_templates(last_templates, clusters, prepared, p, run)
     judges = given is p  # other presets share these steps, but have clusters of their own kind
-    own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
+    live = partial(are_live, silences=silences, white=white, **around)
+    own, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
     resting = with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
     judges = judges and tissue is None
     matches, by_shape = spikes_among(
-        own, resting, match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
+        own, resting, live(own), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
     )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
@@ -162,20 +164,23 @@ def _last_match(
     tissue: Tissue | None,
     run: Run,
     *,
-    judges: bool,
+    live: Callable[[StoredRecords], NDArray[np.bool_]] | None,
 ) -> tuple[StoredRecords, list[dict[str, Any]]]:
-    """The matches from which the spikes are selected, where their unit fires and of its shape, and the log."""
+    """The matches from which the spikes are selected, where their unit fires and of its shape, and the log.
+
+    ``live`` tells which spikes lie beside no silent channel; None if shapes are not judged.
+    """
     threshold = LOWEST * p.match_threshold
     n_nearest = min(N_CHANNELS_TO_JUDGE, p.n_nearest)
-    projection: dict[str, Any] = {"components": components, "n_nearest": n_nearest} if judges else {}
+    projection: dict[str, Any] = {"components": components, "n_nearest": n_nearest} if live is not None else {}
     white = on_their_device(white) if tissue is None else white
     spikes = _match(white, templates, p, tissue, match_threshold=threshold, **projection)
     matched = run.collect("match", localize_peaks(white, spikes))
     firing = where_units_fire(matched, templates, tissue, match_threshold=threshold)
-    if not judges:
+    if live is None:
         return firing, []
     seen = spikes_at_rest(firing, tissue, templates=templates, components=components)
-    own, log = own_matches(seen, n_spikes_min=p.n_spikes_min)
+    own, log = own_matches(seen, live(seen), n_spikes_min=p.n_spikes_min)
     return SelectedRecords(firing, own.selected), log
 
 

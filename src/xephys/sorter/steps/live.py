@@ -39,7 +39,15 @@ def silent_stretches(recording: xr.DataArray, filtered: xr.DataArray, run: Run) 
 def live_records(
     records: StoredRecords, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
 ) -> StoredRecords:
-    """The records of spikes during which all channels of their projections were live.
+    """The records of spikes during which all channels of their projections were live; parameters as for the next."""
+    live = are_live(records, silences, white, n_nearest=n_nearest, guard_ms=guard_ms)
+    return records if live.all() else SelectedRecords(records, np.flatnonzero(live))
+
+
+def are_live(
+    records: StoredRecords, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
+) -> NDArray[np.bool_]:
+    """During which spikes all channels of their projections were live; all spikes count where these hardly ever are.
 
     Parameters
     ----------
@@ -55,7 +63,7 @@ def live_records(
         Time on either side of a spike that must be free of silence.
     """
     if silences is None or not len(silences):
-        return records
+        return np.ones(records.count, np.bool_)
     silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
     first, n_samples, n_channels = first_sample(white), white.sizes["time"], white.sizes["channel"]
     moments = first + np.linspace(0, n_samples - 1, N_MOMENTS).astype(np.int64)
@@ -63,8 +71,7 @@ def live_records(
     usual = silent(at, of).reshape(N_MOMENTS, n_channels).mean(axis=0) <= 1 - LIVE_SHARE_MIN
     known = take_records(records, ("sample_index", "channel_index"))
     channels = np.ascontiguousarray(known["channel_index"])
-    left_out = silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels]
-    return SelectedRecords(records, np.flatnonzero(~left_out))
+    return ~(silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels])
 
 
 def near_silence(

@@ -17,14 +17,25 @@ from .tidy import above_thresholds
 Log = list[dict[str, Any]]
 
 
-def own_matches(matched: StoredRecords, *, n_spikes_min: int) -> tuple[SelectedRecords, Log]:
-    """The matches without spikes of other neurons, and the log of these."""
-    own, records = without_spikes_of_others(matched, n_spikes_min=n_spikes_min)
-    return own, _log_of(records, action="leave out", reason="spikes of other neurons")
+def own_matches(matched: StoredRecords, live: NDArray[np.bool_], *, n_spikes_min: int) -> tuple[SelectedRecords, Log]:
+    """The matches without spikes of other neurons, and the log of these.
+
+    Those that are not ``live`` are kept: beside silent channels, no spike has the shape of its neuron.
+    """
+    rows = np.flatnonzero(live)
+    own, records = without_spikes_of_others(SelectedRecords(matched, rows), n_spikes_min=n_spikes_min)
+    kept = np.sort(np.concatenate([rows[own.selected], np.flatnonzero(~live)]))
+    return SelectedRecords(matched, kept), _log_of(records, action="leave out", reason="spikes of other neurons")
 
 
 def spikes_among(
-    matches: StoredRecords, templates: xr.Dataset, *, match_threshold: float, n_spikes_min: int, judges: bool
+    matches: StoredRecords,
+    templates: xr.Dataset,
+    live: NDArray[np.bool_],
+    *,
+    match_threshold: float,
+    n_spikes_min: int,
+    judges: bool,
 ) -> tuple[NDArray[Any], Log]:
     """The matches that are spikes, without their projections, and the log of the units that shape decides.
 
@@ -34,6 +45,8 @@ def spikes_among(
         From the last match.
     templates
         With ``relative_threshold``.
+    live
+        Which matches lie beside no silent channel; only their shapes are judged.
     match_threshold
         The usual threshold.
     n_spikes_min
@@ -45,8 +58,10 @@ def spikes_among(
     if not judges:
         return above_thresholds(records, templates, match_threshold), []
     thresholds = match_threshold * templates["relative_threshold"].values
-    is_spike, judged = judge_by_shape(matches, thresholds, n_spikes_min=n_spikes_min)
-    return records[is_spike], _log_of(judged, action="judge", reason="shape and score together")
+    is_spike = records["gain"] >= thresholds[records["unit_index"]] ** 2
+    judged = SelectedRecords(matches, np.flatnonzero(live))
+    is_spike[live], shapes = judge_by_shape(judged, thresholds, n_spikes_min=n_spikes_min)
+    return records[is_spike], _log_of(shapes, action="judge", reason="shape and score together")
 
 
 def _log_of(records: NDArray[np.void], **what: str) -> Log:
