@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xephys.match.selected import SelectedRecords
+from xephys.match.selected import SelectedRecords, select_records
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,9 @@ def test_the_token_depends_on_the_records_and_the_selection():
     assert first.token == again.token
     assert first.token != SelectedRecords(InMemory(RECORDS), np.array([1, 3])).token
     assert first.token != SelectedRecords(InMemory(RECORDS, "those"), np.array([1, 2])).token
+
+
+def test_a_mask_that_is_true_everywhere_selects_the_records_themselves():
+    every = InMemory(RECORDS)
+    assert select_records(every, np.ones(4, bool)) is every
+    assert select_records(every, np.array([True, False, True, False])).load().tolist() == RECORDS[[0, 2]].tolist()

@@ -45,3 +45,8 @@ class SelectedRecords:
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """The selected records, or those at the given ascending positions among them."""
         return self.events.load(fields, rows=self.selected if rows is None else self.selected[rows])
+
+
+def select_records(records: StoredRecords, mask: NDArray[np.bool_]) -> StoredRecords:
+    """The records where the mask is true: the same object if it is true everywhere."""
+    return records if mask.all() else SelectedRecords(records, np.flatnonzero(mask))

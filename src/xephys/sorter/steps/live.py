@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...cluster.settle import take_records
 from ...graph.checkpoint import StoredRecords
-from ...match.selected import SelectedRecords
+from ...match.selected import select_records
 from ...per_channel import bad_channels_of, positions_of
 from ...preprocess.silence import find_silence, is_silence_filled
 from ...recording.clock import first_sample
@@ -40,8 +40,7 @@ def live_records(
     records: StoredRecords, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
 ) -> StoredRecords:
     """The records of spikes during which all channels of their projections were live; parameters as for the next."""
-    live = are_live(records, silences, white, n_nearest=n_nearest, guard_ms=guard_ms)
-    return records if live.all() else SelectedRecords(records, np.flatnonzero(live))
+    return select_records(records, are_live(records, silences, white, n_nearest=n_nearest, guard_ms=guard_ms))
 
 
 def are_live(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...graph.checkpoint import StoredRecords
 from ...match.others import without_spikes_of_others
-from ...match.selected import SelectedRecords
+from ...match.selected import SelectedRecords, select_records
 from ...match.shapes import judge_by_shape
 from .tidy import above_thresholds
 
@@ -22,9 +22,8 @@ def own_matches(matched: StoredRecords, live: NDArray[np.bool_], *, n_spikes_min
 
     Those that are not ``live`` are kept: beside silent channels, no spike has the shape of its neuron.
     """
-    rows = np.flatnonzero(live)
-    own, records = without_spikes_of_others(SelectedRecords(matched, rows), n_spikes_min=n_spikes_min)
-    kept = np.sort(np.concatenate([rows[own.selected], np.flatnonzero(~live)]))
+    own, records = without_spikes_of_others(select_records(matched, live), n_spikes_min=n_spikes_min)
+    kept = np.sort(np.concatenate([np.flatnonzero(live)[own.selected], np.flatnonzero(~live)]))
     return SelectedRecords(matched, kept), _log_of(records, action="leave out", reason="spikes of other neurons")
 
 
@@ -59,8 +58,7 @@ def spikes_among(
         return above_thresholds(records, templates, match_threshold), []
     thresholds = match_threshold * templates["relative_threshold"].values
     is_spike = records["gain"] >= thresholds[records["unit_index"]] ** 2
-    judged = SelectedRecords(matches, np.flatnonzero(live))
-    is_spike[live], shapes = judge_by_shape(judged, thresholds, n_spikes_min=n_spikes_min)
+    is_spike[live], shapes = judge_by_shape(select_records(matches, live), thresholds, n_spikes_min=n_spikes_min)
     return records[is_spike], _log_of(shapes, action="judge", reason="shape and score together")
 
 
