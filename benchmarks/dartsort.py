@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 import sorters
-from contest.sets import KINDS, parsed
+from contest.kinds import KINDS
+from contest.sets import parsed
 from harness import table, write_result
 
 EARLIER = Path(__file__).parent / "results" / "dartsort_peer_runs.json"

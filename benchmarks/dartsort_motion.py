@@ -17,9 +17,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+from contest.kinds import KINDS
 from contest.running import identity
 from contest.scoring import Found, compared
-from contest.sets import KINDS, Recorded, parsed, recorded, restored
+from contest.sets import Recorded, parsed, recorded, restored
 from harness import table, write_result
 from motion import kept
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from contest.generated import save
-from contest.sets import KINDS
+from contest.kinds import KINDS
 from harness import Process, run_process, table, write_result, xephys_command
 
 AMPLITUDES_UV = (30.0, 150.0)

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from contest import kept, running
+from contest.kinds import KINDS
 from contest.plain import plain_table
 from contest.report import report
 from contest.scoring import score
-from contest.sets import KINDS, Recorded, is_made, parsed, recorded, restored
+from contest.sets import Recorded, is_made, parsed, recorded, restored
 from harness import run_process, write_result, xephys_command
 
 PEERS = ("lupin", "spykingcircus2", "tridesclous2")

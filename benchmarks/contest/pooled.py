@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .sets import KINDS, parsed
+from .kinds import KINDS
+from .sets import parsed
 
 Run = dict[str, Any]
 #: Scores that are shares; the others are counts.

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from harness import table
 
-from .sets import KINDS, parsed
+from .kinds import KINDS
+from .sets import parsed
 from .verdict import GIB, Run, is_ours, sides, verdicts
 
 COSTS = "wall, s", "CPU, s", "peak, GiB", "load"

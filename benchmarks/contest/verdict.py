@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .kinds import KINDS
 from .pooled import pooled
-from .sets import KINDS, parsed
+from .sets import parsed
 
 Run = dict[str, Any]
 OURS = "default"

@@ -92,7 +92,7 @@ def test_serial_time_follows_from_two_wall_times(load):
 
 def test_drift_names_sets_and_sorters_that_exist(load):
     drift = load("drift")
-    from contest.sets import KINDS
+    from contest.kinds import KINDS
 
     assert {name.split(":")[0] for name in drift.SETS} <= set(KINDS)
     assert {"default", "preset:kilosort4"} <= set(drift.SORTERS)
@@ -188,7 +188,7 @@ def test_dartsort_with_the_motion_of_others(load, tmp_path):
 
 def test_dartsort_beside_itself_and_default(load):
     dartsort = load("dartsort")
-    from contest.sets import KINDS
+    from contest.kinds import KINDS
 
     assert {name.split(":")[0] for name, _ in dartsort.pairs()} <= set(KINDS)
     assert {sorter for _, sorter in dartsort.pairs(["short:10"])} == {dartsort.OURS, dartsort.DEFAULT, *dartsort.PEERS}

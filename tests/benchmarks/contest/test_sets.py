@@ -24,8 +24,8 @@ def test_a_generated_recording_follows_its_setting_and_its_templates_find_its_sp
 
 
 def test_neighbors_share_noise_if_the_setting_demands_it(part):
-    generated, sets = part("contest.generated"), part("contest.sets")
-    setting = sets.KINDS["dense-np1"].generator._replace(n_units=2)
+    generated, kinds = part("contest.generated"), part("contest.kinds")
+    setting = kinds.KINDS["dense-np1"].generator._replace(n_units=2)
     made = generated.generate(setting, seed=3, duration_s=4.0)
     assert made.recording.get_channel_locations()[:3].tolist() == [[43.0, 0.0], [11.0, 0.0], [59.0, 20.0]]
     traces = made.recording.get_traces(return_in_uV=True)
@@ -64,7 +64,7 @@ def test_an_unknown_set_is_refused(part, small, tmp_path):
 
 
 def test_tissue_of_the_drifting_generator_stays_within_its_range(part):
-    settings = part("contest.sets").KINDS
+    settings = part("contest.kinds").KINDS
     for kind in ("np1-wander", "np1-steps", "np2-zigzag", "np2-bumps"):
         setting = settings[kind].generator
         course = setting.course(seed=3, duration_s=60.0)
