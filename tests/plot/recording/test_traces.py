@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -94,3 +97,14 @@ def test_a_map_separates_shanks_and_leaves_gaps_empty():
     assert rows[at, 1] == -200.0
     beside = map_rows(np.stack([np.full(3, -200.0), np.full(3, 10.0)], axis=1), [0.0, 0.0], np.zeros(2, int))[1]
     assert beside.tolist() == [[-200.0] * 3]
+
+
+@pytest.mark.parametrize(("height", "n_labels"), [(6.3, 32), (4.0, 16)])
+def test_names_of_channels_do_not_touch(height, n_labels):
+    recording, _ = simulate_recording(duration_s=1, n_channels=32, n_units=1, seed=0)
+    _, ax = plt.subplots(figsize=(4, height))
+    plot_traces(recording, duration_s=0.02, ax=ax)
+    assert len(ax.get_yticks()) == n_labels
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(one.y1 <= other.y0 + 2 for one, other in pairwise(boxes))

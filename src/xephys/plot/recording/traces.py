@@ -112,13 +112,23 @@ def plot_traces(
     return ax
 
 
+def _n_labels_that_fit(ax: Axes) -> int:
+    """Number of labels of the vertical axis that do not touch, at most 32."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    size_pt = FontProperties(size=rcParams["ytick.labelsize"]).get_size_in_points()
+    height_pt = 72 * ax.get_window_extent().height / ax.get_figure(root=True).dpi
+    return int(np.clip(height_pt / (1.1 * size_pt), 1, 32))
+
+
 def _lines(ax: Axes, time: Any, traces: Any, bad: Any, labels: Any, unit: str, spacing: float) -> None:
     step = max(1, len(time) // POINTS_MAX)
     for k in range(traces.shape[1]):
         color = ALARM if bad[k] else INK
         ax.plot(time[::step], traces[::step, k] / spacing + k, color=color, lw=0.5, clip_on=True)
     n = traces.shape[1]
-    ticks = np.arange(0, n, max(1, -(-n // 32)))
+    ticks = np.arange(0, n, max(1, -(-n // _n_labels_that_fit(ax))))
     ax.set_yticks(ticks, [str(label) for label in labels[ticks]])
     ax.tick_params(axis="y", length=0)
     ax.set_ylabel("channel")
