@@ -350,11 +350,13 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=("accuracy", "cost"), default=["accuracy", "cost"])
     given = parser.parse_args()
     sets = [(name, keywords, seeds[:1] if given.quick else seeds) for name, keywords, seeds in SETS]
-    about = "`python benchmarks/tracking.py`: " + " ".join((__doc__ or "").split("\n\n")[-1].split())
+    beside = given.dant or given.unitmatch
+    command = "python benchmarks/tracking.py" + (" --dant … --unitmatch …" if beside else "")
+    about = f"`{command}`: " + " ".join((__doc__ or "").split("\n\n")[-1].split())
     results = {}
     if "accuracy" in given.parts:
-        results["tracking_peers" if given.dant or given.unitmatch else "tracking"] = (
-            "# Tracking",
+        results["tracking_peers" if beside else "tracking"] = (
+            "# Tracking, beside others" if beside else "# Tracking",
             about,
             *accuracy(sets[:2] if given.quick else sets, given.dant, given.unitmatch),
         )
