@@ -62,7 +62,8 @@ def track_units(
         ``probability_min`` and ``strictness`` only apply to sessions that are added later.
     motion
         Displacement of each session in µm, if known: ``(session,)``, or a DataArray ``(session, knot)`` whose
-        coordinate ``knot`` has depths in µm, such as ``displacement_um`` of ``/motion``; None estimates it.
+        coordinate ``knot`` has depths in µm, such as ``displacement_um`` of ``/motion``, or tracks with a ``/motion``;
+        None estimates it.
     motion_model
         ``"rigid"``, ``"linear"`` in depth, or ``"smooth"``, with a knot every 500 µm.
     motion_max_um
