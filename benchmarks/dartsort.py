@@ -43,16 +43,16 @@ BESIDE_PEER = {
     "short:10": PEERS,
     "short-easy:10": PEERS[:1],
     "short16-slow:10": PEERS[:2],
-    "short-slow:10": PEERS[:2],
-    "short-nonrigid:10": PEERS[:2],
-    "short-steps:10": PEERS[:2],
+    "short16-steps:10": PEERS[:2],
+    "short16-nonrigid:10": PEERS[:2],
     "short16-wander:10": PEERS[:2],
-    "short-hard-slow:10": PEERS[:2],
+    "short-nonrigid:10": PEERS[:1],
 }
 #: Sets of the other comparisons: still, crowded, on tetrodes, drifting.
 BESIDE_DEFAULT = (
-    *BESIDE_PEER, "short-wander:10", "short-hard-steps:10", "short-hard-nonrigid:10", "tetrodes:11", "hard32:10",
-    "hard32:11", "static:10", "dense:10", "easy-slow:10", "hard:10", "hard-slow120:10", "hard-nonrigid120:10",
+    *BESIDE_PEER, "short-slow:10", "short-steps:10", "short-wander:10", "short-hard-slow:10", "short-hard-steps:10",
+    "short-hard-nonrigid:10", "tetrodes:11", "hard32:10", "hard32:11", "static:10", "dense:10", "easy-slow:10",
+    "hard:10", "hard-slow120:10", "hard-nonrigid120:10",
 )  # fmt: skip
 MEANING = {
     OURS: 'ours, `preset="dartsort"`',
@@ -95,25 +95,22 @@ def report(runs: list[dict[str, Any]]) -> list[str]:
     peers = [(pair, made) for pair, made in by.items() if pair[1] in PEERS and (pair[0], OURS) in done]
     lines = []
     for name in dict.fromkeys(pair[0] for pair, _ in peers):
-        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), *_walls(done[name, OURS]), "", ""))
+        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), ""))
         for (of, sorter), made in peers:
             if of == name:
-                ratios = [f"{ratio:.0f} ×" for ratio in _times(made, done[name, OURS])] or ["", ""]
+                times = _times(made, done[name, OURS])
                 called = MEANING[sorter] + ", earlier" * ("earlier" in made)
-                lines.append((name, called, *_cells(made), *_walls(made), *ratios))
+                lines.append((name, called, *_cells(made), "" if times is None else f"{times:.0f} ×"))
     kinds = dict.fromkeys(parsed(name)[0] for name, _ in by)
-    header = (
-        "set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "wall, s", "CPU, of ours", "wall, of ours",
-    )  # fmt: skip
     parts = [
         "# The preset `dartsort`, dartsort itself, and `default`",
         "Accuracy by SpikeInterface's comparison, 0 for true units that are not found; well detected: 0.8 or more;\n"
-        "extra: false positive / redundant / overmerged. Times are of the whole process, imports included, on one\n"
-        "core of a shared machine: CPU times can be compared, wall times depend on what else it did. Runs marked as\n"
-        f"earlier are of other hours, so their times are not compared. {_dates(done)}",
+        "extra: false positive / redundant / overmerged. CPU time of the whole process, imports included, held to one\n"
+        "core, which is what it takes where it has a core to itself; the machine was shared, so wall times would tell\n"
+        f"nothing. Times of runs marked as earlier are of other hours and not compared.\n{_dates(done)}",
         "## Beside dartsort",
         *_summary(done),
-        table(header, lines),
+        table(("set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "of ours"), lines),
         "## Beside `default`",
         *_beside_default(done),
         "Sets: " + "; ".join(f"`{kind}`: {KINDS[kind].title}" for kind in kinds) + ".",
@@ -130,15 +127,9 @@ def _dates(done: dict[tuple[str, str], dict[str, Any]]) -> str:
     return f"Ours ran on {' and '.join(days)}; digest of code and parameters: {', '.join(codes)}." if mine else ""
 
 
-def _walls(made: dict[str, Any]) -> tuple[str]:
-    return (f"{made['wall_s']:.0f}" if "wall_s" in made else "",)
-
-
-def _times(made: dict[str, Any], mine: dict[str, Any]) -> list[float]:
-    """How many times our CPU time and our wall time the peer took; nothing if the runs cannot be compared."""
-    if made["state"] != "done" or "earlier" in made:
-        return []
-    return [made[cost] / mine[cost] for cost in ("cpu_s", "wall_s")]
+def _times(made: dict[str, Any], mine: dict[str, Any]) -> float | None:
+    """How many times our CPU time the peer took; None if the runs cannot be compared."""
+    return None if made["state"] != "done" or "earlier" in made else float(made["cpu_s"] / mine["cpu_s"])
 
 
 def _cells(made: dict[str, Any]) -> tuple[str, ...]:
@@ -163,8 +154,9 @@ def _summary(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         if shared:
             ours, theirs = ([done[name, of] for name in shared] for of in (OURS, sorter))
             accuracies = [np.mean([made["score"]["accuracy"] for made in side]) for side in (ours, theirs)]
-            ratios = [_times(b, a)[0] for a, b in zip(ours, theirs, strict=True) if _times(b, a)]
-            spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×" if ratios else ""
+            ratios = [ratio for a, b in zip(ours, theirs, strict=True) if (ratio := _times(b, a)) is not None]
+            ends = dict.fromkeys(f"{of(ratios):.0f}" for of in (min, max)) if ratios else {}
+            spread = f"{' to '.join(ends)} ×" if ends else ""
             which = "drifting" if drifting else "still"
             lines.append(
                 (MEANING[sorter], f"{len(shared)} {which}", f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread)

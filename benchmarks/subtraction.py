@@ -12,7 +12,8 @@ import argparse
 import hashlib
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -226,19 +227,30 @@ def same_of(preset: str, seed: int, **size: Any) -> Same:
 
 def of_seed(seed: int, *, quick: bool, folder: Path | None) -> tuple[list[Errors], list[Rest], list[Same]]:
     """The rows of one seed: stored ones of the same code, or new ones."""
-    path = None if folder is None else folder / f"{seed}-{identity('preset:dartsort')}.json".replace(":", "-")
-    if path is not None and path.is_file():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return [Errors(*row) for row in stored[0]], [Rest(*row) for row in stored[1]], [Same(*row) for row in stored[2]]
     size = {"duration_s": 4.0, "n_channels": 12} if quick else {"duration_s": 30.0, "n_channels": 32}
-    errors = errors_of(seed, n_per_range=200 if quick else N_PER_RANGE, **size)
+    place = None if folder is None else folder / f"{seed}-{identity('preset:dartsort')}".replace(":", "-")
     presets = ("easy",) if quick else ("easy", "hard")
-    rests = [rest_of(preset, seed, n_units_of_background=not quick, **size) for preset in presets]
-    same = [same_of(preset, seed, **size) for preset in presets]
+    n_per_range = 200 if quick else N_PER_RANGE
+    errors = stored(place, "errors", partial(errors_of, seed, n_per_range=n_per_range, **size))
+    rests = [
+        stored(place, f"rest-{preset}", partial(rest_of, preset, seed, n_units_of_background=not quick, **size))
+        for preset in presets
+    ]
+    densest = presets[-1]
+    same = stored(place, f"same-{densest}", lambda: [same_of(densest, seed, **size)])
+    return [Errors(*row) for row in errors], [Rest(*row) for row in rests], [Same(*row) for row in same]
+
+
+def stored(place: Path | None, name: str, make: Callable[[], Sequence[Any]]) -> list[Any]:
+    """Rows from their file, or made and written there."""
+    path = None if place is None else place / f"{name}.json"
+    if path is not None and path.is_file():
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    rows = list(make())
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([errors, rests, same]), encoding="utf-8")
-    return errors, rests, same
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    return rows
 
 
 def run(

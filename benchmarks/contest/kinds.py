@@ -123,6 +123,7 @@ KINDS: dict[str, Kind] = {
     "short16": Kind("easy, 16 channels, 20 s", 20.0, 16, 5, {"preset": "easy"}),
     "short16-slow": _drift("easy", "slow", 30.0, 20.0, 16),
     "short16-steps": _drift("easy", "steps", 30.0, 20.0, 16),
+    "short16-nonrigid": _drift("easy", "nonrigid", 30.0, 20.0, 16),
     "short16-hard-slow": _drift("hard", "slow", 30.0, 20.0, 16),
     "short16-wander": _moved(
         "SpikeInterface's generator, wandering", DriftSetting(6, "random_walk", (-15.0, 8.0), n_channels=16), 20.0

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,7 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
             os.killpg(int(group.read_text(encoding="ascii")), signal.SIGKILL)  # workers outlive the parent process
         (out / "failure.txt").write_text(str(error), encoding="utf-8")
         slow = TIMED_OUT in str(error)
-        return made | {"state": f"over {limit_s:g} s" if slow else f"failed: {_last_line(str(error))}"}
+        return made | {"state": f"over {limit_s:g} s" if slow else f"failed: {_cause(str(error))}"}
     finally:
         shutil.rmtree(out / "run", ignore_errors=True)
     if sorter in ours():
@@ -137,8 +138,11 @@ def _keep_sorting(out: Path, *, version: str) -> None:
     shutil.rmtree(out / "sorted")
 
 
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1][:200]
+def _cause(text: str) -> str:
+    """The last line that names an error, else the last line: messages may go on for lines."""
+    lines = text.strip().splitlines()
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return (named or lines)[-1][:200]
 
 
 def _busy_cores(seconds: float) -> float:
