@@ -11,7 +11,7 @@ def test_counts_equal_those_from_all_distances() -> None:
     rng = np.random.default_rng(0)
     features, units = rng.normal(size=(150, 3)) * [1, 5, 20], rng.integers(0, 4, 150)
     scaled = features / features.std(axis=0)
-    nearest = np.linalg.norm(scaled[:, None] - scaled[None], axis=2).argsort(axis=1)[:, :5]
+    nearest = np.linalg.norm(scaled[:, None] - scaled[None], axis=2).argsort(axis=1, kind="stable")[:, :5]
     expected = np.zeros((4, 4), int)
     for spike, others in enumerate(nearest):
         for other in others:

@@ -80,7 +80,7 @@ def order_by_agreement(agreement: NDArray[np.float64]) -> tuple[NDArray[np.int64
     """
     if not agreement.size:
         return np.arange(agreement.shape[0])[::-1], np.arange(agreement.shape[1])
-    rows = agreement.max(axis=1).argsort()[::-1]
+    rows = agreement.max(axis=1).argsort(kind="stable")[::-1]
     left = agreement[rows].copy()
     columns = np.empty(min(agreement.shape), np.int64)
     for k in range(len(columns)):

@@ -93,5 +93,6 @@ def mixture_labels(values: NDArray[np.floating], *, n_components_max: int, floor
         if criterion < best:
             best, labels = criterion, share.argmax(axis=1).astype(np.int32)
     used = np.unique(labels)
-    rank = np.argsort(np.argsort([np.median(values[labels == k]) for k in used]))
+    middle = [np.median(values[labels == k]) for k in used]
+    rank = np.argsort(np.argsort(middle, kind="stable"))
     return rank[np.searchsorted(used, labels)].astype(np.int32)

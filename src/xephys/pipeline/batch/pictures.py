@@ -196,7 +196,7 @@ def unit_picture(one: Drawn, k: int, wanted: FigureConfig) -> Figure:
     figure.colorbar(shown, ax=middle, label="uV")
     middle.set_xlabel("time (ms)")
     middle.set_ylabel("channel of the unit")
-    for slot in np.argsort(-np.abs(template).max(axis=0))[:5]:
+    for slot in np.argsort(-np.abs(template).max(axis=0), kind="stable")[:5]:
         right.plot(time_ms, template[:, slot], linewidth=1)
     right.set_xlabel("time (ms)")
     right.set_ylabel("uV")

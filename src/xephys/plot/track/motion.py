@@ -70,7 +70,7 @@ def plot_track_motion(
     session, depth, moved = _of_units(tracks, name)
     nearest = np.abs(depth[:, None] - knots[drawn]).argmin(axis=1)
     # Units are spread sideways by their depth, so that dots of one session do not hide each other.
-    aside = SPREAD * (np.argsort(np.argsort(depth)) / max(len(depth) - 1, 1) - 0.5)
+    aside = SPREAD * (np.argsort(np.argsort(depth, kind="stable")) / max(len(depth) - 1, 1) - 0.5)
     with paper_style():
         ax = axes_or_new(ax, figsize=(max(3.6, 1.4 + 0.4 * len(sessions)), 2.4))
         ax.axhline(0.0, color=MUTED, lw=0.5, ls=":")
