@@ -208,36 +208,25 @@ def _moments(
 def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64], padded: int) -> None:
     """Add the products of every two samples, in the order of the rows, to the upper triangle.
 
-    Those of four samples with sixteen are in registers until all rows of the block are added.
+    Those of four samples with eight are in registers, of which AVX2 has sixteen of half a vector's length, until all
+    rows of the block are added.
     """
     for t in range(0, padded, 4):
-        for u in range(t // 16 * 16, padded, 16):
+        for u in range(t // 8 * 8, padded, 8):
             at = t * padded + u
-            a0, a1 = load_f64(products, at), load_f64(products, at + 8)
-            b0, b1 = load_f64(products, at + padded), load_f64(products, at + padded + 8)
-            c0, c1 = load_f64(products, at + 2 * padded), load_f64(products, at + 2 * padded + 8)
-            d0, d1 = load_f64(products, at + 3 * padded), load_f64(products, at + 3 * padded + 8)
+            a, b = load_f64(products, at), load_f64(products, at + padded)
+            c, d = load_f64(products, at + 2 * padded), load_f64(products, at + 3 * padded)
             for row in range(_BLOCK):
                 here = row * padded
-                p, q = load_f64(rows, here + u), load_f64(rows, here + u + 8)
-                x = splat_f64(rows[here + t])
-                a0, a1 = fma(x, p, a0), fma(x, q, a1)
-                x = splat_f64(rows[here + t + 1])
-                b0, b1 = fma(x, p, b0), fma(x, q, b1)
-                x = splat_f64(rows[here + t + 2])
-                c0, c1 = fma(x, p, c0), fma(x, q, c1)
-                x = splat_f64(rows[here + t + 3])
-                d0, d1 = fma(x, p, d0), fma(x, q, d1)
-            _store_pair(products, at, a0, a1)
-            _store_pair(products, at + padded, b0, b1)
-            _store_pair(products, at + 2 * padded, c0, c1)
-            _store_pair(products, at + 3 * padded, d0, d1)
-
-
-@inner
-def _store_pair(out, at, first, second):  # type: ignore[no-untyped-def]
-    store(out, at, first)
-    store(out, at + 8, second)
+                values = load_f64(rows, here + u)
+                a = fma(splat_f64(rows[here + t]), values, a)
+                b = fma(splat_f64(rows[here + t + 1]), values, b)
+                c = fma(splat_f64(rows[here + t + 2]), values, c)
+                d = fma(splat_f64(rows[here + t + 3]), values, d)
+            store(products, at, a)
+            store(products, at + padded, b)
+            store(products, at + 2 * padded, c)
+            store(products, at + 3 * padded, d)
 
 
 def _moments_of_rows(

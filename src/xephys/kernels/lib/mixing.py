@@ -17,8 +17,8 @@ from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
-TILE = 8  # rows computed together: eight running sums in registers hide the latency of the multiply-add
-BLOCK = 64  # rows for which a group's weights stay in the L1 cache
+TILE = 6  # rows computed together: six sums hide the latency of the multiply-add and fit into the registers of AVX2
+BLOCK = 66  # rows for which a group's weights stay in the L1 cache
 
 
 def pack_sparse(
@@ -184,16 +184,15 @@ def _apply(source, channels, outputs, sources, counts, weights, offsets, mixed):
 
 @helper
 def _tile(source, channels, row, last, wanted, count, weights, first, offset, result):  # type: ignore[no-untyped-def]
-    """Sixteen outputs of eight rows; rows after ``last`` repeat it, so that all rows are computed in the same way.
+    """Sixteen outputs of six rows; rows after ``last`` repeat it, so that all rows are computed in the same way.
 
-    The eight sums are written out because Numba keeps only scalars, not arrays, in registers.
+    The six sums are written out because Numba keeps only scalars, not arrays, in registers.
     """
     i0, i1 = row * channels, min(row + 1, last) * channels
     i2, i3 = min(row + 2, last) * channels, min(row + 3, last) * channels
     i4, i5 = min(row + 4, last) * channels, min(row + 5, last) * channels
-    i6, i7 = min(row + 6, last) * channels, min(row + 7, last) * channels
     s0 = load_f32(offset, 0)
-    s1, s2, s3, s4, s5, s6, s7 = s0, s0, s0, s0, s0, s0, s0
+    s1, s2, s3, s4, s5 = s0, s0, s0, s0, s0
     for j in range(count):
         c = wanted[j]
         weight = load_f32(weights, first + j * LANES)
@@ -204,13 +203,9 @@ def _tile(source, channels, row, last, wanted, count, weights, first, offset, re
         s3 = fma(splat_f32(source[np.uintp(i3 + c)]), weight, s3)
         s4 = fma(splat_f32(source[np.uintp(i4 + c)]), weight, s4)
         s5 = fma(splat_f32(source[np.uintp(i5 + c)]), weight, s5)
-        s6 = fma(splat_f32(source[np.uintp(i6 + c)]), weight, s6)
-        s7 = fma(splat_f32(source[np.uintp(i7 + c)]), weight, s7)
     store(result, 0 * LANES, s0)
     store(result, 1 * LANES, s1)
     store(result, 2 * LANES, s2)
     store(result, 3 * LANES, s3)
     store(result, 4 * LANES, s4)
     store(result, 5 * LANES, s5)
-    store(result, 6 * LANES, s6)
-    store(result, 7 * LANES, s7)

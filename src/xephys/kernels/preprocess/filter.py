@@ -1,8 +1,8 @@
 """Recursive (IIR) filters: a cascade of second-order sections, one way or zero-phase.
 
 The traces stay time-major. 32 channels at a time are filtered from end to end, in blocks of a few rows that stay in the
-L1 cache. Each section sweeps such a block with its states held in vector registers. Arithmetic is float64 throughout,
-so that slow waves of 500 µV and DC offsets cost no accuracy in a 10 µV band.
+L1 cache. Each section sweeps such a block, eight channels at a time, with its states held in vector registers.
+Arithmetic is float64 throughout, so that slow waves of 500 µV and DC offsets cost no accuracy in a 10 µV band.
 """
 
 import math
@@ -17,8 +17,8 @@ from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, inner, kernel
 from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
 
-WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
-ROWS = 128  # rows per block: 128 × 32 float64 is 32 KiB, two thirds of the L1 cache
+WIDTH = 32  # channels filtered together: a cache line of int16, four float64 vectors
+ROWS = 64  # rows per block: 64 × 32 float64 is 16 KiB, at most half of the L1 cache
 NATIVE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 
 
@@ -299,48 +299,24 @@ def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
 def _sweep(block, count, state, at, coefficient):  # type: ignore[no-untyped-def]
     """One section over one block, in place: y = x + b1 x₁ + b2 x₂ − a1 y₁ − a2 y₂ (direct form I).
 
-    Of the four products, only a1 y₁ depends on the previous row, so the recursion costs one multiply-add. The four
-    vectors are written out because Numba keeps only scalars, not arrays, in registers.
+    Of the four products, only a1 y₁ depends on the previous row, so the recursion costs one multiply-add. The states of
+    more than one vector would not fit into the sixteen registers of AVX2; the multiply-adds of one take as long as the
+    recursion has to wait.
     """
     b1, b2 = splat_f64(coefficient[0]), splat_f64(coefficient[1])
     a1, a2 = splat_f64(coefficient[2]), splat_f64(coefficient[3])
-    p0, p1 = load_f64(state, at), load_f64(state, at + 8)  # x one row ago
-    p2, p3 = load_f64(state, at + 16), load_f64(state, at + 24)
-    q0, q1 = load_f64(state, at + 32), load_f64(state, at + 40)  # x two rows ago
-    q2, q3 = load_f64(state, at + 48), load_f64(state, at + 56)
-    u0, u1 = load_f64(state, at + 64), load_f64(state, at + 72)  # y one row ago
-    u2, u3 = load_f64(state, at + 80), load_f64(state, at + 88)
-    v0, v1 = load_f64(state, at + 96), load_f64(state, at + 104)  # y two rows ago
-    v2, v3 = load_f64(state, at + 112), load_f64(state, at + 120)
-    for t in range(count):
-        i = t * WIDTH
-        x0, x1 = load_f64(block, i), load_f64(block, i + 8)
-        x2, x3 = load_f64(block, i + 16), load_f64(block, i + 24)
-        y0 = fma(a1, u0, fma(a2, v0, fma(b1, p0, fma(b2, q0, x0))))
-        y1 = fma(a1, u1, fma(a2, v1, fma(b1, p1, fma(b2, q1, x1))))
-        y2 = fma(a1, u2, fma(a2, v2, fma(b1, p2, fma(b2, q2, x2))))
-        y3 = fma(a1, u3, fma(a2, v3, fma(b1, p3, fma(b2, q3, x3))))
-        store(block, i, y0)
-        store(block, i + 8, y1)
-        store(block, i + 16, y2)
-        store(block, i + 24, y3)
-        q0, q1, q2, q3 = p0, p1, p2, p3
-        p0, p1, p2, p3 = x0, x1, x2, x3
-        v0, v1, v2, v3 = u0, u1, u2, u3
-        u0, u1, u2, u3 = y0, y1, y2, y3
-    store(state, at, p0)
-    store(state, at + 8, p1)
-    store(state, at + 16, p2)
-    store(state, at + 24, p3)
-    store(state, at + 32, q0)
-    store(state, at + 40, q1)
-    store(state, at + 48, q2)
-    store(state, at + 56, q3)
-    store(state, at + 64, u0)
-    store(state, at + 72, u1)
-    store(state, at + 80, u2)
-    store(state, at + 88, u3)
-    store(state, at + 96, v0)
-    store(state, at + 104, v1)
-    store(state, at + 112, v2)
-    store(state, at + 120, v3)
+    for v in range(0, WIDTH, 8):
+        here = at + v
+        x1, x2 = load_f64(state, here), load_f64(state, here + WIDTH)  # one and two rows ago
+        y1, y2 = load_f64(state, here + 2 * WIDTH), load_f64(state, here + 3 * WIDTH)
+        for t in range(count):
+            i = t * WIDTH + v
+            x = load_f64(block, i)
+            y = fma(a1, y1, fma(a2, y2, fma(b1, x1, fma(b2, x2, x))))
+            store(block, i, y)
+            x2, x1 = x1, x
+            y2, y1 = y1, y
+        store(state, here, x1)
+        store(state, here + WIDTH, x2)
+        store(state, here + 2 * WIDTH, y1)
+        store(state, here + 3 * WIDTH, y2)
