@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.sorter.steps.tidy import Finish, tidy_templates, tidy_units
+from xephys.sorter.steps.tidy import Finish, Weakest, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
 
@@ -163,3 +163,34 @@ def test_units_stay_apart_and_repeats_stay_if_asked():
     twice = np.sort(np.concatenate([matches, twice]), order="sample_index")
     assert units_and_spikes(twice, joins=False) == (2, 1250)
     assert units_and_spikes(twice, joins=False, repeat_ms=1.0) == (2, 1200)
+
+
+@pytest.mark.parametrize("center", [None, 9.0])
+def test_a_unit_whose_scores_are_the_tail_of_false_alarms_is_dropped(center):
+    """Unit 0 is a neuron. Of unit 1, matches of a lower threshold fall off from there, or lie around a center."""
+    rng, floor, threshold = np.random.default_rng(6), 5.6, 7.0
+    waveform = np.zeros((2, 60, 1), np.float32)
+    waveform[0, 18:24, 0] = [-5, -20, -30, -20, -5, 4]
+    waveform[1, 22:36, 0] = np.linspace(-8, 8, 14)
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.array([[0], [1]], np.int32)),
+            "num_averaged": ("unit", [400, 60]),
+        },
+        attrs={"n_channels": 2, "sampling_frequency": 30_000.0, "nbefore": 20},
+    )
+    scores = floor + rng.exponential(1.0, 200) if center is None else rng.normal(center, 1.0, 60)
+    every = rng.permutation(np.arange(100, N_SAMPLES, 2000))[: 400 + len(scores)]
+    samples, units = trains(np.sort(every[:400]), np.sort(every[400:]))
+    fields = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    weakest = np.zeros(len(samples), fields)
+    weakest["sample_index"], weakest["unit_index"], weakest["amplitude"] = samples, units, 1
+    weakest["gain"][units == 0], weakest["gain"][units == 1] = rng.normal(25.0, 1.0, 400) ** 2, scores**2
+    matches = weakest[weakest["gain"] >= threshold**2]
+    given = {"n_spikes_min": 20, "first_sample": 0, "n_samples": N_SAMPLES}
+    assert tidy_units(matches, templates, **given).templates.sizes["unit"] == 2
+    tidied = tidy_units(matches, templates, weakest=Weakest(weakest, floor), **given)
+    dropped = [entry["unit"] for entry in tidied.log if entry["reason"] == "scores of false alarms"]
+    assert dropped == ([1] if center is None else [])
+    assert tidied.origin.unit_of_template.tolist() == [0, -1 if dropped else 1]

@@ -33,7 +33,7 @@ from ..steps.live import are_live, live_records, silent_stretches, without_echoe
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.select import own_matches, spikes_among
-from ..steps.tidy import USUAL_FINISH, Finish, tidy_units
+from ..steps.tidy import USUAL_FINISH, Finish, Units, Weakest, tidy_units
 from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, nearest_slots, unit_means
 from .drift import (
     find_motion,
@@ -126,9 +126,8 @@ def sort_detected(
     )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
-    extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}
-    pieces = pieces_of_units(matches, templates, tissue, duration_samples=extent["n_samples"])
-    units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, finish=finish, **extent)
+    weakest = None if given is p else Weakest(own.load(("unit_index", "gain")), LOWEST * p.match_threshold)
+    units = _tidied(recording, matches, resting, templates, tissue, p, finish=finish, weakest=weakest)
     log = clusters.log + matchable.log + others + by_shape + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
@@ -182,6 +181,31 @@ def _last_match(
     seen = spikes_at_rest(firing, tissue, templates=templates, components=components)
     own, log = own_matches(seen, live(seen), n_spikes_min=p.n_spikes_min)
     return SelectedRecords(firing, own.selected), log
+
+
+def _tidied(
+    recording: xr.DataArray,
+    matches: NDArray[Any],
+    resting: xr.Dataset,
+    templates: xr.Dataset,
+    tissue: Tissue | None,
+    p: DefaultParameters,
+    *,
+    finish: Finish,
+    weakest: Weakest | None,
+) -> Units:
+    """The units of the selected spikes; their pieces at different displacements are joined."""
+    n_samples = recording.sizes["time"]
+    return tidy_units(
+        matches,
+        resting,
+        n_spikes_min=p.n_spikes_min,
+        first_sample=first_sample(recording),
+        n_samples=n_samples,
+        pieces=pieces_of_units(matches, templates, tissue, duration_samples=n_samples),
+        finish=finish,
+        weakest=weakest,
+    )
 
 
 def _right_near_silence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -87,6 +87,13 @@ class Finish:
 USUAL_FINISH = Finish()
 
 
+class Weakest(NamedTuple):
+    """What was matched at a threshold below the usual one: records with ``unit_index`` and ``gain``."""
+
+    matches: NDArray[Any]
+    threshold: float
+
+
 def tidy_templates(
     templates: xr.Dataset,
     counts: NDArray[np.floating[Any]],
@@ -131,6 +138,7 @@ def tidy_units(
     n_samples: int,
     pieces: NDArray[np.void] | None = None,
     finish: Finish = USUAL_FINISH,
+    weakest: Weakest | None = None,
 ) -> Units:
     """Merge units of one neuron, drop copies, artifacts and small units, and renumber the rest.
 
@@ -148,6 +156,8 @@ def tidy_units(
         Records of ``kernels.curate.pieces.PIECE``: pairs of units that are pieces of one unit and will be joined.
     finish
         What is done to the units.
+    weakest
+        All that a lower threshold matches; if it is given, units whose scores are the tail of false alarms are dropped.
     """
     from ...kernels.curate.parts_of_sums import give_to_parts
     from ...kernels.curate.pieces import PIECE
@@ -178,6 +188,8 @@ def tidy_units(
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
     alive = counts >= n_spikes_min
     small = {u: int(counts[u]) for u in np.flatnonzero(~alive & (target == np.arange(n_units))).tolist()}
+    tails = {} if weakest is None else _tails(weakest, target, np.flatnonzero(alive))
+    alive[list(tails)] = False
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
@@ -185,7 +197,21 @@ def tidy_units(
     unit_of_template = np.where((target >= 0) & alive[target], number[target], -1)
     origin = Origin(unit_of_template, shift, sizes, template_of_unit, num_matched)
     log = _log(decisions, pieces, late, small, artifact, sums)
+    log += [
+        {"step": "units", "unit": unit, "reason": "scores of false alarms", "evidence": evidence}
+        for unit, evidence in tails.items()
+    ]
     return Units(kept, templates.isel(unit=template_of_unit), origin, log)
+
+
+def _tails(weakest: Weakest, target: NDArray[np.int64], units: NDArray[np.int64]) -> dict[int, float]:
+    """The units whose scores have no mode, and the evidence for one."""
+    from ...kernels.match.tails import evidence_of_mode
+
+    own = target[weakest.matches["unit_index"]]
+    scores = np.sqrt(weakest.matches["gain"].astype(np.float64))
+    evidence = {unit: evidence_of_mode(scores[own == unit], weakest.threshold) for unit in units.tolist()}
+    return {unit: found for unit, found in evidence.items() if found < 0}
 
 
 def _samples(duration_ms: float, templates: xr.Dataset) -> int:
