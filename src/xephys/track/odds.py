@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHARED_LOG_ODDS, APART_LOG_ODDS = 1.0, -2.5
 #: A shared partner whose log odds differ by more than this belongs to one of the two, and so do different partners that
 #: are better by this, on average, than if they were swapped.
-UNEVEN_LOG_ODDS = 8.0
+UNEVEN_LOG_ODDS = 5.0
 #: Pairs from which the odds are learned, as many as there are up to about this, and the distance of two sessions up to
 #: which all of them are used.
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
@@ -49,7 +49,10 @@ class _Seen(NamedTuple):
 def learned_odds(
     blocks: list[dict[int, Units]], session: NDArray[np.int64], known: NDArray[np.bool_], *, distance_max_um: float
 ) -> xr.Dataset:
-    """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two."""
+    """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two.
+
+    Only there are footprints on a lattice; otherwise they are those around each unit.
+    """
     from ..kernels.track.identity import SPLIT_ODDS, learn_odds
     from ..kernels.track.pairs import FEATURES, SCALE_UM, WEIGHTS
 
@@ -69,6 +72,7 @@ def learned_odds(
             "scale_um": ("placed", list(scale)),
         },
         coords={"feature": list(FEATURES)},
+        attrs={"registered": int(shared)},
     )  # fmt: skip
 
 
@@ -103,16 +107,16 @@ def _odds_of_shared(
     are those of that function.
     """
     from ..kernels.track.identity import SPLIT_ODDS, learn_odds, log_odds_of, probability_of
-    from ..kernels.track.pairs import WEIGHTS, location_scale, rescaled
+    from ..kernels.track.pairs import WEIGHTS_ON_LATTICE, location_scale, rescaled
 
     pairs, ratio, split = joined(seen.pairs), seen.ratio(), SPLIT_ODDS
     every, cross = pairs.features.astype(np.float64), session[pairs.first] != session[pairs.second]
-    odds = learn_odds(every, cross, WEIGHTS, ratio=ratio)
+    odds = learn_odds(every, cross, WEIGHTS_ON_LATTICE, ratio=ratio)
     scale = location_scale(every[cross], probability_of(every[cross], odds))
     every = rescaled(every, scale)
-    odds = learn_odds(every, cross, WEIGHTS, ratio=ratio)
+    odds = learn_odds(every, cross, WEIGHTS_ON_LATTICE, ratio=ratio)
     kept = ~parts_of_one(pairs, log_odds_of(every, odds), session)
-    odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio)
+    odds = learn_odds(every[kept], cross[kept], WEIGHTS_ON_LATTICE, ratio=ratio)
     n_within, n_close = (sum(len(some.first) for some in seen.pairs[:n]) for n in (1, N_APART_MIN + 1))
     close = every[n_within:n_close]
     others, many = _learned_apart(
@@ -121,7 +125,7 @@ def _odds_of_shared(
     if many > MANY_PARTS:
         odds, split = others, many
     if MANY_PARTS < many < ALL_PARTS:
-        with_parts = learn_odds(every, cross, WEIGHTS, ratio=ratio, split=many)
+        with_parts = learn_odds(every, cross, WEIGHTS_ON_LATTICE, ratio=ratio, split=many)
         n_same, n_others = (float(probability_of(close, some).sum()) for some in (with_parts, others))
         odds = with_parts if n_same >= FOUND_MIN * n_others else others
     return odds, split, scale
@@ -147,7 +151,7 @@ def _learned_apart(
     sorter does. The split odds are the usual ones where no more than a few units are clearly split.
     """
     from ..kernels.track.identity import SPLIT_ODDS, estimate_split_odds, learn_odds, probability_of
-    from ..kernels.track.pairs import WEIGHTS, count_near
+    from ..kernels.track.pairs import WEIGHTS_ON_LATTICE, count_near
 
     ends = [both for step in range(1, N_APART_MIN + 1) for both in _ends(used, step)]
     found: list[Pairs] = []
@@ -166,7 +170,7 @@ def _learned_apart(
         for shift in (0.0, APART_UM)
     )
     odds = learn_odds(
-        np.concatenate([cross, apart]), np.arange(len(cross) + len(apart)) < len(cross), WEIGHTS,
+        np.concatenate([cross, apart]), np.arange(len(cross) + len(apart)) < len(cross), WEIGHTS_ON_LATTICE,
         ratio=max(near, 1) / max(2 * far * part, 1), split=0.0,
     )  # fmt: skip
     n_same = float(probability_of(cross, odds).sum()) / ratio

@@ -96,7 +96,9 @@ def with_responses(tables: list[xr.Dataset]) -> xr.Dataset:
     return xr.concat(tables, "unit")
 
 
-def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.float64]) -> list[dict[int, Units]]:
+def session_blocks(
+    units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.float64], *, registered: bool = False
+) -> list[dict[int, Units]]:
     """What the units of each session are compared by, shank by shank; artifacts are left out.
 
     Parameters
@@ -105,7 +107,10 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
         From :func:`gather`.
     depth, x
         Location of each unit along and across its shank, registered or not.
+    registered
+        Whether footprints are compared at the same depths of the tissue; otherwise around each unit.
     """
+    from ..kernels.track.lattice import on_lattice
     from ..kernels.track.pairs import make_units
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
@@ -121,10 +126,12 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
         of_shank: dict[int, Units] = {}
         for number in np.unique(session[compared & (shank == name)]).tolist():
             index = np.flatnonzero(compared & (shank == name) & (session == number))
+            seen = footprint[index], valid[index], noise[index], None
+            if registered:
+                seen = on_lattice(*seen[:3], depth[index])
             of_shank[number] = make_units(
-                footprint[index], valid[index], rhythm[index], peth[index], surprise[index], noise[index],
-                place[index], index,
-            )  # fmt: skip
+                seen[0], seen[1], rhythm[index], peth[index], surprise[index], seen[2], place[index], index, seen[3]
+            )
         blocks.append(of_shank)
     return blocks
 
@@ -151,20 +158,20 @@ def session_pairs(
     between
         Only pairs of these two sessions, the earlier one first; pairs of all sessions if None.
     displaced_um
-        Displacement that is added to the depth of the second unit of each pair.
+        Displacement that is added to the depth of the second unit of each pair; a multiple of the lattice's step.
     odds
         Weights and constant of the log odds; only pairs that are not all but impossible are kept.
     scale_um
         How exact locations are in depth, x and z; None if it is not known yet.
     """
     from ..kernels.track.identity import PROBABILITY_MIN, probability_of
-    from ..kernels.track.pairs import SCALE_UM, near_pairs
+    from ..kernels.track.pairs import SCALE_UM, moved_units, near_pairs
 
     found: list[Pairs] = []
     for a, b, block, other in _sessions_of_shanks(blocks, first):
         if between is not None and (a, b) != between:
             continue
-        far = other._replace(places=other.places + np.array([0.0, displaced_um, 0.0])) if displaced_um else other
+        far = moved_units(other, displaced_um) if displaced_um else other
         i, j, features = near_pairs(
             block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN, scale_um=scale_um or SCALE_UM
         )

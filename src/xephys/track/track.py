@@ -165,9 +165,12 @@ def assemble(
 
     session = np.asarray(units["session"])
     depth = registered_depth(units, motion)
-    blocks, reach = session_blocks(units, depth, registered_x(units, motion)), parameters["distance_max_um"]
+    reach, known = parameters["distance_max_um"], motion["known"].values.any(axis=0)
+    # Odds are those of the footprints that they were learned from: around each unit, if no motion was known.
+    registered = bool(known.sum() > 1 if model is None else model.attrs.get("registered", 0))
+    blocks = session_blocks(units, depth, registered_x(units, motion), registered=registered)
     if model is None:
-        model = learned_odds(blocks, session, motion["known"].values.any(axis=0), distance_max_um=reach)
+        model = learned_odds(blocks, session, known, distance_max_um=reach)
     model = model.reindex(feature=list(FEATURES), fill_value=0.0)
     odds = np.append(model["weight"].values, model["constant"].values)
     # Tracks of an earlier version lack the scale.

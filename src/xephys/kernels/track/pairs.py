@@ -7,11 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .footprints import ROWS_UM
+from .lattice import STEP_UM, spread
+
 #: Cosines and correlations are limited to this before the Fisher transform.
 COSINE_MAX = 0.998
 CORRELATION_MAX = 0.999
-#: Number of units of the first session that are compared with a stretch of the second at once.
-BLOCK = 256
+#: Number of units of the first session that are compared with a stretch of the second at once; fewer on a lattice,
+#: where the footprints of a block are as long as its part of the shank.
+BLOCK, BLOCK_ON_LATTICE = 256, 64
 #: Differences in depth, x and z count on a logarithmic scale beyond these values in µm, before it is learned how exact
 #: locations are.
 SCALE_UM = (3.0, 3.0, 3.0)
@@ -28,9 +32,11 @@ SURPRISE_FACTOR, SURPRISE_USUAL = 10.0, 0.05
 NOISE_REMOVED = 0.75
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
-#: Names of the compared features, in the order of the columns, and their weights before anything is learned.
+#: Names of the compared features, in the order of the columns, and their weights before anything is learned: for
+#: footprints around each unit, and for those on a lattice, which tell by themselves where a neuron is.
 FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram", "peth")
 WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0, 1.0])
+WEIGHTS_ON_LATTICE = np.array([4.0, -3.0, -1.0, -1.0, -0.5, 1.0, 1.0])
 #: Features that do not depend on the location.
 UNPLACED = (0, 1, 5, 6)
 #: Bins in which both units of a pair need a known response, so that their responses are compared.
@@ -61,6 +67,8 @@ class Units(NamedTuple):
     """(unit, 3): x, registered depth, z in µm"""
     row: NDArray[np.int64]
     """Row of each unit in the table of all units."""
+    first_row: NDArray[np.int64] | None
+    """(unit,): number of the lattice depth of each footprint's first row; None for footprints around their own unit"""
 
 
 def make_units(
@@ -72,6 +80,7 @@ def make_units(
     noise: NDArray[np.float32],
     places: NDArray[np.float64],
     row: NDArray[np.int64],
+    first_row: NDArray[np.int64] | None = None,
 ) -> Units:
     """Collect what pairs are compared by, in order of depth.
 
@@ -90,6 +99,8 @@ def make_units(
         x, registered depth and z in µm.
     row : (unit,)
         Row of each unit in the table of all units.
+    first_row : (unit,)
+        See :func:`xephys.kernels.track.lattice.on_lattice`; None for footprints around their own unit.
     """
     order = np.argsort(places[:, 1], kind="stable")
     energy = (footprints[order] ** 2).sum(axis=2)
@@ -107,7 +118,15 @@ def make_units(
         doubt=1.0 + SURPRISE_FACTOR * np.maximum(surprise[order] - SURPRISE_USUAL, 0.0),
         places=places[order],
         row=row[order],
+        first_row=None if first_row is None else first_row[order],
     )
+
+
+def moved_units(units: Units, displaced_um: float) -> Units:
+    """The units with all depths larger by a multiple of the lattice's step."""
+    places = units.places + np.array([0.0, displaced_um, 0.0])
+    first_row = None if units.first_row is None else units.first_row + round(displaced_um / STEP_UM)
+    return units._replace(places=places, first_row=first_row)
 
 
 def near_pairs(
@@ -256,7 +275,32 @@ def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDA
 
 
 def _row_blocks(units: Units) -> list[slice]:
-    return [slice(start, start + BLOCK) for start in range(0, max(len(units.row), 1), BLOCK)]
+    size = BLOCK if units.first_row is None else BLOCK_ON_LATTICE
+    return [slice(start, start + size) for start in range(0, max(len(units.row), 1), size)]
+
+
+class _Seen(NamedTuple):
+    """Footprints, energies and valid places of some units, one row each, so that columns are the same places."""
+
+    footprints: NDArray[np.float32]
+    energy: NDArray[np.float32]
+    valid: NDArray[np.float32]
+
+
+def _at_same_places(first: Units, rows: slice, second: Units, stretch: slice) -> tuple[_Seen, _Seen]:
+    """Some units of two sessions, on the whole part of the lattice that any of them reaches."""
+    parts = (first, rows), (second, stretch)
+    some = [(of.footprints[at], of.energy[at], of.valid[at]) for of, at in parts]
+    if first.first_row is None or second.first_row is None:
+        return _Seen(*some[0]), _Seen(*some[1])
+    starts = first.first_row[rows], second.first_row[stretch]
+    lowest = min(int(start.min()) for start in starts)
+    n_rows = max(int(start.max()) for start in starts) - lowest + len(ROWS_UM)
+    a, b = (
+        _Seen(*(spread(values, energy.shape[1], start - lowest, n_rows) for values in (footprints, energy, valid)))
+        for (footprints, energy, valid), start in zip(some, starts, strict=True)
+    )
+    return a, b
 
 
 def _block(
@@ -274,10 +318,14 @@ def _block(
     low, high = here[0, 1] - distance_max_um, here[-1, 1] + distance_max_um
     stretch = slice(*np.searchsorted(second.places[:, 1], [low, high]))
     there = second.places[stretch]
-    product = first.footprints[rows] @ second.footprints[stretch].T
+    if not len(there):
+        none = np.empty(0, np.int64)
+        return none, none, np.empty((0, len(FEATURES)), np.float32)
+    seen, other = _at_same_places(first, rows, second, stretch)
+    product = seen.footprints @ other.footprints.T
     # Energies of both over the places that are known in both; their ratio hardly depends on where the contacts are.
-    of_first = np.maximum(first.energy[rows] @ second.valid[stretch].T, 1e-6)
-    of_second = np.maximum(first.valid[rows] @ second.energy[stretch].T, 1e-6)
+    of_first = np.maximum(seen.energy @ other.valid.T, 1e-6)
+    of_second = np.maximum(seen.valid @ other.energy.T, 1e-6)
     cosines = product / np.sqrt(of_first * of_second)
     near = (np.abs(there[None, :, 1] - here[:, None, 1]) <= distance_max_um) & (cosines >= cosine_min)
     near &= np.abs(there[None, :, 0] - here[:, None, 0]) <= distance_max_um
