@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from .errors import ParameterError
+from .kernels.lib.records import row_blocks
 from .metrics.table import unit_variables
 from .recording.axes import SegmentAxes
 from .schema import SPIKE_VARIABLES, Variable
@@ -48,6 +49,7 @@ def build_sorting(
     preset: str = "",
     parameters: Mapping[str, Any] | None = None,
     log: Sequence[Mapping[str, Any]] = (),
+    copy: bool = True,
 ) -> xr.DataTree:
     """Build a sorting, checking that its parts fit together.
 
@@ -74,6 +76,8 @@ def build_sorting(
         Other learned datasets by name, for the node ``/learned``: see ``xephys.schema.SORTING_NODES``.
     preset, parameters, log
         Provenance: the sorter, its parameters, and its decisions, such as merges. Stored as JSON.
+    copy
+        If not, the sorting holds the given values per spike themselves where they have its types and are in order.
 
     Raises
     ------
@@ -93,7 +97,7 @@ def build_sorting(
     axes = recording if isinstance(recording, SegmentAxes) else SegmentAxes.of(recording)
     unit_values = {name: np.asarray(values) for name, values in units.items()}
     n_units = len(next(iter(unit_values.values()), [] if unit_ids is None else unit_ids))
-    table = _spike_table(spikes, n_units=n_units, axes=axes)
+    table = _spike_table(spikes, n_units=n_units, axes=axes, copy=copy)
     table["time"] = axes.times_s(table["segment_index"], table["sample_index"])
     _check_lengths("unit", unit_values, n_units)
     unit_values.setdefault("label", np.full(n_units, "unsorted"))
@@ -273,7 +277,7 @@ def _segment_index(spikes: Any) -> Any:
     return np.zeros(spikes.sizes["spike"], np.int64)
 
 
-def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes) -> dict[str, Any]:
+def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes, copy: bool) -> dict[str, Any]:
     missing = [name for name in ("sample_index", "unit_index") if name not in spikes]
     if missing:
         raise ParameterError(f"spikes have no {' and no '.join(missing)}; give both")
@@ -282,29 +286,20 @@ def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes) 
     _check_lengths("spike", table, n)
     table.setdefault("segment_index", np.zeros(n, np.int64))
     for name in ("sample_index", "unit_index", "segment_index"):
-        table[name] = table[name].astype(np.int64)
+        table[name] = table[name].astype(np.int64, copy=False)
     segment, sample, unit = table["segment_index"], table["sample_index"], table["unit_index"]
-    n_segments = len(axes.first_sample)
-    if n and (segment.min() < 0 or segment.max() >= n_segments):
-        raise ParameterError(
-            f"spikes lie in segments {segment.min()} to {segment.max()}, and the recording has {n_segments} (counted "
-            "from 0); give the recording of all segments (append_segments)"
-        )
-    first = np.asarray(axes.first_sample)[segment]
-    stop = np.iinfo(np.int64).max if axes.n_samples is None else first + np.asarray(axes.n_samples)[segment]
-    outside = (sample < first) | (sample >= stop)
-    if outside.any():
-        one = int(np.flatnonzero(outside)[0])
-        total = "" if axes.n_samples is None else f" of {np.broadcast_to(stop, n)[one]}"
-        raise ParameterError(
-            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]}"
-            f"{total}{f', which begin at {first[one]}' if first[one] else ''}; was this "
-            "recording sorted? Samples count from the start of the segment"
-        )
+    axes.check_spikes(segment, sample)
     if n and (unit.min() < 0 or unit.max() >= n_units):
         raise ParameterError(f"spikes belong to units {unit.min()} to {unit.max()} of {n_units}, counted from 0")
+    if all(_are_ordered(segment[rows], sample[rows]) for rows in row_blocks(n, overlap=1)):
+        return {name: np.array(values) for name, values in table.items()} if copy else table
     order = np.lexsort((sample, segment))
     return {name: values[order] for name, values in table.items()}
+
+
+def _are_ordered(segment: Any, sample: Any) -> bool:
+    step = np.diff(segment)
+    return bool(((step > 0) | ((step == 0) & (np.diff(sample) >= 0))).all())
 
 
 def _check_lengths(what: str, table: Mapping[str, Any], n: int) -> None:
@@ -321,7 +316,7 @@ def _dataset(
     for name, values in table.items():
         dims = (dim, *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
         units = declared[name].units if name in declared else ""
-        values = values.astype(declared[name].kind) if name in typed else values
+        values = values.astype(declared[name].kind, copy=False) if name in typed else values
         variables[name] = xr.Variable(dims, values, {"units": units} if units else {})
     return xr.Dataset(variables)
 

@@ -37,7 +37,7 @@ def test_peaks_that_were_not_clustered_get_no_label():
 
 def test_the_log_says_which_units_thinned_sections_can_hold():
     sections = [Section(np.array([4, 5]), np.array([4, 5])), Section(np.array([9]), np.array([9]))]
-    log = thinned_sections(sections, [np.arange(90), np.arange(8)], [np.arange(30), np.arange(8)], 20)
+    log = thinned_sections(sections, [90, 8], [30, 8], 20)
     assert log.tolist() == [(4, 90, 30, 60, "more peaks than are clustered")]
 
 

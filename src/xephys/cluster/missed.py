@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..graph.checkpoint import StoredRecords
+from ..graph.columns import load_columns, rows_where
 from ..match.selected import SelectedRecords
 from .peaks import cluster_peaks
 from .settle import Clustering, no_clusters, spread_over_all, take_records
@@ -49,10 +50,10 @@ def cluster_missed(
     from ..kernels.cluster.echoes import echoes, mean_likeness, spikes_that_left
     from ..kernels.cluster.parts import spread_rows
 
-    known = take_records(spikes, ("sample_index", "unit_index"))
-    rows = np.flatnonzero(known["unit_index"] < 0)
+    (matched,) = load_columns(spikes, unit_index=np.int32)
+    rows = np.flatnonzero(matched < 0)
     if len(rows) < n_spikes_min:
-        return no_clusters(len(known))
+        return no_clusters(spikes.count)
     found = cluster_peaks(
         recording,
         SelectedRecords(spikes, rows),
@@ -61,14 +62,15 @@ def cluster_missed(
         n_spikes_min=n_spikes_min,
         n_peaks_per_section_max=n_peaks_per_section_max,
     )
-    clustered, of_units = found.labels >= 0, np.flatnonzero(known["unit_index"] >= 0)
-    peaks, matched = known["sample_index"][rows], known[of_units]
+    clustered, of_units = found.labels >= 0, matched >= 0
+    (samples,) = load_columns(spikes, sample_index=np.int64)
+    peaks = samples[rows]
     window_samples = round(ECHO_MS * 1e-3 * float(recording.attrs["sampling_frequency"]))
     shares, units = echoes(
         peaks[clustered],
         found.labels[clustered],
-        matched["sample_index"],
-        matched["unit_index"],
+        samples[of_units],
+        matched[of_units],
         window_samples=window_samples,
         duration_samples=recording.sizes["time"],
     )
@@ -77,13 +79,11 @@ def cluster_missed(
     labels = np.where(clustered, number[found.labels], -1).astype(np.int32)
     channel = take_records(SelectedRecords(spikes, rows), ("channel_index",))["channel_index"]
     left = dropped_clusters(found.labels, labels, channel, reason="what a unit's template leaves")
-    clustering = spread_over_all(len(known), rows, replace(found, labels=labels), weak=left)
+    clustering = spread_over_all(spikes.count, rows, replace(found, labels=labels), weak=left)
     n_clusters = int(is_new.sum())
     for cluster in np.flatnonzero(~is_new):
-        own = of_units[matched["unit_index"] == units[cluster]]
-        left_by = spikes_that_left(
-            peaks[found.labels == cluster], known["sample_index"][own], window_samples=window_samples
-        )
+        own = rows_where(matched == units[cluster])
+        left_by = spikes_that_left(peaks[found.labels == cluster], samples[own], window_samples=window_samples)
         if n_spikes_min <= len(left_by) <= TAKEN_SHARE_MAX * len(own):
             others = spread_rows(np.delete(own, left_by), N_SPIKES_COMPARED)
             taken, rest = (take_records(spikes, ("projection",), of)["projection"] for of in (own[left_by], others))

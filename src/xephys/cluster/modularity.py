@@ -12,10 +12,11 @@ from .. import schema
 from ..calls import operation
 from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
+from ..graph.columns import count_of
 from ..graph.events import run_tasks
 from ..per_channel import positions_of
 from ..recording.geometry import channel_groups
-from .peaks import projected_channels, section_members
+from .peaks import projected_channels, thinned_members
 from .settle import Clustering, take_records, thinned_sections
 
 #: Principal axes of a section's features on which spikes are compared.
@@ -111,7 +112,7 @@ def cluster_by_modularity(
     >>> cluster_by_modularity(filtered, peaks, components=components).n_clusters >= 1
     True
     """
-    from ..kernels.cluster.parts import join_parts, spread_rows
+    from ..kernels.cluster.parts import join_parts
     from ..kernels.cluster.reconcile import join_sections
     from ..kernels.cluster.sections import centered_sections
     from ..kernels.cluster.tree import DECISION
@@ -138,10 +139,8 @@ def cluster_by_modularity(
         margin_um=margin_um,
         n_x_centers=x_centers,
     )
-    everywhere = take_records(peaks, ("channel_index",))["channel_index"]
-    n_max = len(everywhere) if n_peaks_per_section_max is None else n_peaks_per_section_max
-    seen = [section_members(everywhere, s, info.n_channels) for s in sections]
-    wanted = [spread_rows(all_of, max(n_max, 1)) for all_of in seen]
+    n_peaks = count_of(peaks)
+    n_seen, wanted = thinned_members(peaks, sections, info.n_channels, n_max=n_peaks_per_section_max)
     rows = np.unique(np.concatenate(wanted)) if wanted else np.zeros(0, np.int64)
     chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, w) for w in wanted]
@@ -159,7 +158,7 @@ def cluster_by_modularity(
     jobs = [(section, m, neighbors, settings) for section, m in zip(sections, members, strict=True)]
     found = run_tasks(cluster_section, jobs, shared=shared)
     decisions = [why for _, why in found]
-    labels = np.full(len(everywhere), -1, np.int32)
+    labels = np.full(n_peaks, -1, np.int32)
     parts = [part for part, _ in found]
     if margin_um > 0:
         labels[rows] = join_sections(shared[1], sections, members, parts, n_spikes_min=n_spikes_min)
@@ -167,9 +166,9 @@ def cluster_by_modularity(
         labels[rows] = join_parts(members, parts, n_spikes=len(rows))
     return Clustering(
         labels,
-        np.zeros(len(everywhere), np.int64),
+        np.zeros(n_peaks, np.int64),
         np.concatenate(decisions) if decisions else np.zeros(0, DECISION),
-        thinned=thinned_sections(sections, seen, wanted, n_spikes_min),
+        thinned=thinned_sections(sections, n_seen, [len(w) for w in wanted], n_spikes_min),
     )
 
 

@@ -13,7 +13,7 @@ from .. import schema
 from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..graph.checkpoint import StoredRecords
+from ..graph.columns import Records, count_of, load_columns, rows_where
 from ..graph.events import run_tasks
 from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels, separated_positions
@@ -32,7 +32,7 @@ from .settle import (
 @operation
 def cluster_peaks(
     recording: xr.DataArray,
-    peaks: NDArray[Any] | StoredRecords,
+    peaks: Records,
     *,
     components: xr.DataArray,
     feature_noise: float | None = None,
@@ -91,7 +91,7 @@ def cluster_peaks(
     """
     from ..kernels.cluster import reconcile as reconcile
     from ..kernels.cluster.drop import part_weak
-    from ..kernels.cluster.parts import join_parts, rows_by_label, spread_rows
+    from ..kernels.cluster.parts import join_parts, rows_by_label
     from ..kernels.cluster.sections import spatial_sections
     from ..kernels.cluster.shape import cluster_means
     from ..kernels.cluster.split_cluster import cluster_section, split_cluster
@@ -103,9 +103,7 @@ def cluster_peaks(
     positions = positions_of(recording, why="clustering")
     neighbors = projected_channels(positions, peaks, components, groups=channel_groups(recording))
     sections = spatial_sections(separated_positions(recording, why="clustering"), core_um=core_um, margin_um=margin_um)
-    channels = take_records(peaks, ("channel_index",))["channel_index"]
-    section_rows = [section_members(channels, section, info.n_channels) for section in sections]
-    thinned_rows = [spread_rows(rows, n_peaks_per_section_max) for rows in section_rows]
+    n_seen, thinned_rows = thinned_members(peaks, sections, info.n_channels, n_max=n_peaks_per_section_max)
     rows = np.unique(np.concatenate(thinned_rows))
     clustered = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, of_section) for of_section in thinned_rows]
@@ -131,13 +129,13 @@ def cluster_peaks(
         noise=noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    thinned = thinned_sections(sections, section_rows, thinned_rows, n_spikes_min)
-    return replace(spread_over_all(len(channels), rows, settled, weak=weak), thinned=thinned)
+    thinned = thinned_sections(sections, n_seen, [len(of_section) for of_section in thinned_rows], n_spikes_min)
+    return replace(spread_over_all(count_of(peaks), rows, settled, weak=weak), thinned=thinned)
 
 
 def projected_channels(
     positions: NDArray[np.float64],
-    peaks: NDArray[Any] | StoredRecords,
+    peaks: Records,
     components: xr.DataArray,
     *,
     groups: NDArray[np.integer[Any]] | None,
@@ -154,9 +152,19 @@ def projected_channels(
     return neighbors
 
 
-def section_members(channel: NDArray[np.int64], section: Any, n_channels: int) -> NDArray[np.int64]:
-    """Rows of the peaks within reach of a section."""
-    seen = np.zeros(n_channels, bool)
-    seen[section.core] = True
-    seen[section.margin] = True
-    return np.flatnonzero(seen[channel])
+def thinned_members(
+    peaks: Records, sections: list[Any], n_channels: int, *, n_max: int | None
+) -> tuple[list[int], list[NDArray[np.int64]]]:
+    """Number of peaks within reach of each section, and the rows of at most ``n_max`` of them, evenly spread."""
+    from ..kernels.cluster.parts import spread_rows
+
+    (channels,) = load_columns(peaks, channel_index=np.int32)
+    n_seen, chosen = [], []
+    for section in sections:  # one after another: each peak is within reach of several
+        seen = np.zeros(n_channels, bool)
+        seen[section.core] = True
+        seen[section.margin] = True
+        rows = rows_where(seen[channels])
+        n_seen.append(len(rows))
+        chosen.append((rows if n_max is None else spread_rows(rows, n_max)).astype(np.int64))
+    return n_seen, chosen

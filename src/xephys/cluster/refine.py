@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,11 +12,20 @@ from .. import schema
 from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..graph.checkpoint import StoredRecords
+from ..graph.columns import Records, load_columns
 from ..graph.events import run_tasks
 from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
-from .settle import Clustering, Refractory, no_clusters, settle_clusters, spread_over_all, take_records, without_weak
+from .settle import (
+    Clustering,
+    Refractory,
+    check_fields,
+    no_clusters,
+    settle_clusters,
+    spread_over_all,
+    take_records,
+    without_weak,
+)
 
 #: Maximum number of spikes used per unit.
 N_SPIKES_PER_UNIT_MAX = 4000
@@ -26,7 +34,7 @@ N_SPIKES_PER_UNIT_MAX = 4000
 @operation
 def refine_clusters(
     recording: xr.DataArray,
-    spikes: NDArray[Any] | StoredRecords,
+    spikes: Records,
     *,
     components: xr.DataArray,
     feature_noise: float,
@@ -91,7 +99,8 @@ def refine_clusters(
     if "projection" not in (spikes.dtype.names or ()):
         raise ParameterError("the spikes have no projections; match them with components=")
     info = schema.validate_recording(recording)
-    units = take_records(spikes, ("unit_index",))["unit_index"]
+    check_fields(spikes, ("unit_index",))
+    (units,) = load_columns(spikes, unit_index=np.int32)
     numbers, unit_rows = rows_by_label(units, n_max=n_spikes_per_unit_max, n_min=n_spikes_min)
     if not unit_rows:
         return no_clusters(len(units))
@@ -122,7 +131,7 @@ def refine_clusters(
 
 
 def estimated_counts(
-    spikes: NDArray[Any] | StoredRecords,
+    spikes: Records,
     labels: NDArray[np.int32],
     *,
     n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,
@@ -136,8 +145,10 @@ def estimated_counts(
     >>> estimated_counts(spikes, np.array([0, -1, 0, -1, 1, -1, 1, -1, 2, 2, 2, 2]), n_spikes_per_unit_max=4).tolist()
     [4.0, 4.0, 4.0]
     """
-    units = take_records(spikes, ("unit_index",))["unit_index"]
-    stands_for = np.maximum(np.bincount(units[units >= 0]) / n_spikes_per_unit_max, 1.0)
+    from ..kernels.lib.records import count_labels
+
+    (units,) = load_columns(spikes, unit_index=np.int32)
+    stands_for = np.maximum(count_labels(units) / n_spikes_per_unit_max, 1.0)
     kept = labels >= 0
     # A spike that no template matched stands only for itself.
     return np.bincount(labels[kept], weights=np.append(stands_for, 1.0)[units[kept]])

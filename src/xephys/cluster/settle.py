@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
+from ..graph.columns import count_of, rows_where
 from ..graph.events import SpikeTable
 from ..graph.keep.archive import storable
 
@@ -88,12 +89,14 @@ class Clustering:
         Records with ``sample_index``, ``unit_index`` (the label) and ``channel_index``, ready for
         :func:`xephys.estimate_templates` and :func:`xephys.make_sorting`.
         """
-        found, kept = take_records(peaks, ("sample_index", "channel_index")), self.labels >= 0
-        if len(found) != len(kept):
-            raise ParameterError(f"{len(found)} peaks are given and {len(kept)} were clustered; give these")
-        spikes = np.zeros(int(kept.sum()), SPIKE)
-        spikes["sample_index"] = found["sample_index"][kept] + self.sample_shift[kept]
-        spikes["channel_index"] = found["channel_index"][kept]
+        check_fields(peaks, ("sample_index", "channel_index"))
+        if count_of(peaks) != len(self.labels):
+            raise ParameterError(f"{count_of(peaks)} peaks are given and {len(self.labels)} were clustered; give these")
+        kept = rows_where(self.labels >= 0)
+        found = take_records(peaks, ("sample_index", "channel_index"), kept)
+        spikes = np.zeros(len(kept), SPIKE)
+        spikes["sample_index"] = found["sample_index"] + self.sample_shift[kept]
+        spikes["channel_index"] = found["channel_index"]
         spikes["unit_index"] = self.labels[kept]
         return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
@@ -173,21 +176,19 @@ def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, 
     return replace(settled, labels=everywhere, sample_shift=shifts, dropped=dropped)
 
 
-def thinned_sections(
-    sections: list[Any], seen: list[NDArray[np.int64]], clustered: list[NDArray[np.int64]], n_spikes_min: int
-) -> NDArray[Any]:
+def thinned_sections(sections: list[Any], n_seen: list[int], n_clustered: list[int], n_spikes_min: int) -> NDArray[Any]:
     """Records of the sections in which only some peaks are clustered."""
     reason = "more peaks than are clustered"
     made = [
-        (int(section.core[0]), len(all_of), len(some), -(-n_spikes_min * len(all_of) // len(some)), reason)
-        for section, all_of, some in zip(sections, seen, clustered, strict=True)
-        if len(some) < len(all_of)
+        (int(section.core[0]), all_of, some, -(-n_spikes_min * all_of // some), reason)
+        for section, all_of, some in zip(sections, n_seen, n_clustered, strict=True)
+        if some < all_of
     ]
     return np.array(made, THINNED)
 
 
 def take_records(
-    peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
+    peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.integer[Any]] | None = None
 ) -> NDArray[Any]:
     """Some fields of peaks, in memory or on disk; of ascending ``rows``, or of all."""
     check_fields(peaks, fields)

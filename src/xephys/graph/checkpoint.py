@@ -55,7 +55,9 @@ class StoredRecords(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def count(self) -> int: ...
-    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]: ...
+    def load(
+        self, fields: Sequence[str] | None = None, *, rows: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,7 @@ class CheckpointedEvents:
             raise OutputError(f"{path} has been shortened since it was written; remove it and run again")
         return records
 
-    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> Array:
+    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.integer[Any]] | None = None) -> Array:
         """Load all records in time order, or those at the given ascending positions, with all or some of their fields.
 
         Besides the result, at most one chunk for each thread is in memory.
@@ -123,19 +125,18 @@ class CheckpointedEvents:
             self.count if rows is None else len(rows), np.dtype([(name, self.dtype[name]) for name in names])
         )
         borders = np.concatenate([[0], np.cumsum(self.counts)])
-        places = borders if rows is None else np.searchsorted(rows, borders)
+        # Borders of the rows' own type: NumPy would otherwise copy all rows to compare them.
+        places = borders if rows is None else np.searchsorted(rows, borders.astype(rows.dtype))
 
         def fill(number: int) -> None:
             first, last = places[number : number + 2]
-            if first == last:
-                return
             records = self.chunk(number)
             if rows is not None:
                 records = records[rows[first:last] - borders[number]]
             for name in names:
                 out[name][first:last] = records[name]
 
-        map_in_threads(fill, range(len(self.paths)))
+        map_in_threads(fill, np.flatnonzero(np.diff(places)).tolist())
         return out
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.checkpoint import StoredRecords
+from ..graph.columns import load_columns, rows_where
 from ..graph.events import run_tasks
 from .selected import SelectedRecords
 
@@ -40,11 +41,11 @@ def without_spikes_of_others(spikes: StoredRecords, *, n_spikes_min: int) -> tup
     from ..kernels.cluster.overlapping import OTHERS, find_border
     from ..kernels.cluster.parts import rows_by_label
 
-    units = spikes.load(("unit_index",))["unit_index"]
+    (units,) = load_columns(spikes, unit_index=np.int32)
     numbers, unit_rows = rows_by_label(units, n_max=N_SPIKES_MAX, n_min=n_spikes_min)
-    everything = np.arange(len(units))
+    keep = np.ones(len(units), bool)
     if not unit_rows:
-        return SelectedRecords(spikes, everything), np.empty(0, OTHERS)
+        return SelectedRecords(spikes, rows_where(keep)), np.empty(0, OTHERS)
     rows = np.sort(np.concatenate(unit_rows))
     used = spikes.load(("projection", "amplitude"), rows=rows)
     shared: tuple[Any, ...] = np.ascontiguousarray(used["projection"]), np.ascontiguousarray(used["amplitude"])
@@ -55,7 +56,7 @@ def without_spikes_of_others(spikes: StoredRecords, *, n_spikes_min: int) -> tup
     found = run_tasks(find_border, jobs, shared=shared, part_of="match_templates")
     borders = [border for border in found if border is not None]
     if not borders:
-        return SelectedRecords(spikes, everything), np.empty(0, OTHERS)
+        return SelectedRecords(spikes, rows_where(keep)), np.empty(0, OTHERS)
     records = np.concatenate([border.record for border in borders])
     directions = np.stack([border.direction for border in borders])
     offsets = np.array([border.offset for border in borders])
@@ -63,12 +64,11 @@ def without_spikes_of_others(spikes: StoredRecords, *, n_spikes_min: int) -> tup
     border_of = np.full(int(units.max()) + 1, -1)
     border_of[records["unit"]] = np.arange(len(borders))
 
-    judged = np.flatnonzero(border_of[units] >= 0)
-    keep = np.ones(len(units), bool)
+    judged = rows_where((border_of >= 0)[units])
     for begin in range(0, len(judged), N_SPIKES_AT_A_TIME):
         block = judged[begin : begin + N_SPIKES_AT_A_TIME]
         own = border_of[units[block]]
         features = spikes.load(("projection",), rows=block)["projection"].reshape(len(block), directions.shape[1])
         along = np.einsum("sf,sf->s", features, directions[own]) - offsets[own]
         keep[block] = np.polynomial.polynomial.polyval(along, curves[own].T, tensor=False) <= 0
-    return SelectedRecords(spikes, np.flatnonzero(keep)), records
+    return SelectedRecords(spikes, rows_where(keep)), records

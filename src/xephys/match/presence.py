@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ..graph.columns import Records, count_of, iter_blocks, load_columns
 from ..motion.registered import Tissue
 from .settings import MatchSettings
 
@@ -15,7 +14,7 @@ STEP_UM = 8.0
 
 
 def fires_there(
-    spikes: NDArray[Any],
+    spikes: Records,
     *,
     tissue: Tissue,
     n_units: int,
@@ -42,24 +41,31 @@ def fires_there(
 
     Returns
     -------
-    bool (spike,); all True if too little was matched to tell.
+    bool (spike,); all True if too little was matched to tell, and True for peaks of no unit (``unit_index`` -1).
     """
     from ..kernels.match.presence import absent_places, expected_levels
 
-    if not len(spikes):
-        return np.zeros(0, bool)
-    moved = tissue.of_samples(spikes["sample_index"], spikes["channel_index"])
-    place = np.floor(moved / STEP_UM).astype(np.int64)
+    kept = np.ones(count_of(spikes), np.bool_)
+    units, place = np.empty(len(kept), np.int32), np.empty(len(kept), np.int32)
+    for rows, some in iter_blocks(spikes, ("sample_index", "channel_index", "unit_index")):
+        units[rows] = some["unit_index"]
+        place[rows] = np.floor(tissue.of_samples(some["sample_index"], some["channel_index"]) / STEP_UM)
+    of_units = units >= 0
+    if not of_units.any():
+        return kept
+    units, place = units[of_units], place[of_units]
     place -= place.min()
     n_places = int(place.max()) + 1
-    units, gains = spikes["unit_index"].astype(np.int64), spikes["gain"].astype(np.float64)
+    amplitudes, gains = (column[of_units] for column in load_columns(spikes, amplitude=np.float64, gain=np.float64))
     expected = expected_levels(
-        units * n_places + place,
-        spikes["amplitude"].astype(np.float64),
+        units * np.int32(n_places) + place,
+        amplitudes,
         gains,
         n_cells=n_units * n_places,
         noise_gain=noise_gain,
         amplitude_std=amplitude_std,
     ).reshape(n_units, n_places)
+    del amplitudes
     absent = absent_places(units, place, np.sqrt(gains), expected=expected, match_threshold=match_threshold)
-    return ~absent[units, place]
+    kept[of_units] = ~absent[units, place]
+    return kept

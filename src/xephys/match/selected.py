@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.checkpoint import StoredRecords
+from ..graph.columns import BLOCK_ROWS, rows_where
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class SelectedRecords:
     """
 
     events: StoredRecords
-    selected: NDArray[np.int64]
+    selected: NDArray[np.integer[Any]]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -39,14 +40,22 @@ class SelectedRecords:
 
     @cached_property
     def token(self) -> str:
-        digest = hashlib.sha1(np.ascontiguousarray(self.selected, "<i8").tobytes(), usedforsecurity=False)
+        digest = hashlib.sha1(usedforsecurity=False)
+        for first in range(0, self.count, BLOCK_ROWS):
+            digest.update(np.ascontiguousarray(self.selected[first : first + BLOCK_ROWS], "<i8"))
         return f"{self.events.token}-{digest.hexdigest()[:16]}"
 
-    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    def load(
+        self, fields: Sequence[str] | None = None, *, rows: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[Any]:
         """The selected records, or those at the given ascending positions among them."""
         return self.events.load(fields, rows=self.selected if rows is None else self.selected[rows])
 
 
 def select_records(records: StoredRecords, mask: NDArray[np.bool_]) -> StoredRecords:
     """The records where the mask is true: the same object if it is true everywhere."""
-    return records if mask.all() else SelectedRecords(records, np.flatnonzero(mask))
+    if mask.all():
+        return records
+    if isinstance(records, SelectedRecords):
+        return SelectedRecords(records.events, records.selected[mask])
+    return SelectedRecords(records, rows_where(mask))

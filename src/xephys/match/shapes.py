@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.checkpoint import StoredRecords
+from ..graph.columns import iter_blocks, rows_where
 from ..graph.events import run_tasks
 from ..graph.local import map_in_threads
 
@@ -45,11 +46,14 @@ def judge_by_shape(
     from ..kernels.cluster.false_alarms import JUDGED, find_shape
     from ..kernels.cluster.parts import rows_by_label
 
-    known = spikes.load(("unit_index", "gain"))
-    units, score = known["unit_index"], np.sqrt(known["gain"])
-    is_spike = known["gain"] >= thresholds[units] ** 2
+    units, score = np.empty(spikes.count, np.int32), np.empty(spikes.count)
+    is_spike = np.empty(spikes.count, np.bool_)
+    for block, known in iter_blocks(spikes, ("unit_index", "gain")):
+        units[block], score[block] = known["unit_index"], np.sqrt(known["gain"])
+        is_spike[block] = known["gain"] >= thresholds[known["unit_index"]] ** 2
     doubtful = _with_both(units, is_spike, len(thresholds), n_spikes_min)
-    numbers, unit_rows = rows_by_label(np.where(doubtful[units], units, -1), n_max=N_SPIKES_MAX)
+    number = np.where(doubtful, np.arange(len(thresholds)), -1).astype(np.int32)
+    numbers, unit_rows = rows_by_label(number[units], n_max=N_SPIKES_MAX)
     if not unit_rows:
         return is_spike, np.empty(0, JUDGED)
     rows = np.sort(np.concatenate(unit_rows))
@@ -64,32 +68,35 @@ def judge_by_shape(
     records = np.concatenate([shape.record for shape in shapes])
     shape_of = np.full(len(thresholds), -1)
     shape_of[records["unit"]] = np.arange(len(records))
-    judged = np.flatnonzero(shape_of[units] >= 0)
+    judged = rows_where((shape_of >= 0)[units])
     parts = np.array_split(judged, -(-len(judged) // N_AT_A_TIME))
-    judge = partial(_odds_of, spikes, shapes=shapes, shape_of=shape_of, beyond=score - thresholds[units])
-    is_spike[judged] = np.concatenate(map_in_threads(judge, parts)) > 0
+    judge = partial(_are_likely, spikes, shapes=shapes, shape_of=shape_of, score=score, thresholds=thresholds)
+    is_spike[judged] = np.concatenate(map_in_threads(judge, parts))
     return is_spike, records
 
 
 def _with_both(
-    units: NDArray[np.int64], is_spike: NDArray[np.bool_], n_units: int, n_spikes_min: int
+    units: NDArray[np.int32], is_spike: NDArray[np.bool_], n_units: int, n_spikes_min: int
 ) -> NDArray[np.bool_]:
     """Mask of the units with enough matches on either side of their threshold."""
-    sides = [np.bincount(units[side], minlength=n_units) for side in (is_spike, ~is_spike)]
-    return np.minimum(*sides) >= n_spikes_min
+    from ..kernels.lib.records import count_labels
+
+    every, above = count_labels(units, n_labels=n_units), count_labels(units[is_spike], n_labels=n_units)
+    return np.minimum(above, every - above) >= n_spikes_min
 
 
-def _odds_of(
+def _are_likely(
     spikes: StoredRecords,
-    rows: NDArray[np.int64],
+    rows: NDArray[np.integer[Any]],
     *,
     shapes: list[Any],
     shape_of: NDArray[np.int64],
-    beyond: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Logarithm of the odds that each of these matches is a spike."""
+    score: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Whether each of these matches is more likely a spike than a false alarm."""
     from ..kernels.cluster.false_alarms import odds_of
 
     some = spikes.load(("unit_index", "projection"), rows=rows)
-    features = some["projection"].reshape(len(rows), -1)
-    return odds_of(features, beyond[rows], shape_of[some["unit_index"]], shapes)
+    features, beyond = some["projection"].reshape(len(rows), -1), score[rows] - thresholds[some["unit_index"]]
+    return np.asarray(odds_of(features, beyond, shape_of[some["unit_index"]], shapes) > 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..calls import operation
 from ..checks import check_positive
-from ..graph.checkpoint import StoredRecords
+from ..graph.columns import Records, load_columns
 from ..graph.local import map_in_threads
 from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
@@ -24,7 +23,7 @@ LOWEST, HIGHEST = 0.8, 1.3
 @operation
 def balance_thresholds(
     recording: xr.DataArray,
-    spikes: NDArray[Any] | StoredRecords,
+    spikes: Records,
     *,
     templates: xr.Dataset,
     match_threshold: float = 5.0,
@@ -87,15 +86,14 @@ def balance_thresholds(
     factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
     parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
     gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
-    fields = ("unit_index", "amplitude", "gain") if moving else ("unit_index", "amplitude")
-    records = spikes if isinstance(spikes, np.ndarray) else spikes.load(fields)
-    amplitudes = np.ascontiguousarray(records["amplitude"], np.float64)
+    units, amplitudes = load_columns(spikes, unit_index=np.int32, amplitude=np.float64)
     matched_energies = None
     if moving:
         matched = {"noise_gain": noise_gain, "amplitude_std": amplitude_std}
-        matched_energies = energies_of_matches(amplitudes, records["gain"].astype(np.float64), **matched)
+        (matched_gains,) = load_columns(spikes, gain=np.float64)
+        matched_energies = energies_of_matches(amplitudes, matched_gains, **matched)
     return balanced_thresholds(
-        np.ascontiguousarray(records["unit_index"], np.int64),
+        units,
         amplitudes,
         energies=energies,
         gains=gains,

@@ -182,7 +182,9 @@ class RegisteredEvents:
             parts.append(digest.hexdigest()[:16])
         return "-".join(parts)
 
-    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    def load(
+        self, fields: Sequence[str] | None = None, *, rows: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[Any]:
         """Records in time order, all or those at the given ascending positions, with all or some of their fields."""
         names = tuple(self.dtype.names or ()) if fields is None else tuple(fields)
         if not {"channel_index", "projection"} & set(names):
@@ -208,7 +210,7 @@ class RegisteredEvents:
         return needed | {"amplitude"} if "projection" in names else needed
 
     def _targets(
-        self, records: NDArray[Any], moved: NDArray[np.float64], free: NDArray[np.bool_], rows: NDArray[np.int64]
+        self, records: NDArray[Any], moved: NDArray[np.float64], free: NDArray[np.bool_], rows: NDArray[np.integer[Any]]
     ) -> NDArray[np.int64]:
         """The channel of each record at rest: that of its unit, or the one nearest to where a ``free`` record was."""
         from ..kernels.motion.registered import resting_channels
@@ -221,7 +223,7 @@ class RegisteredEvents:
             target[free] = resting_channels(near[:, 0], near[:, 1] - moved[free], positions_um=self.tissue.apart_um)
         return target
 
-    def _places(self, peaks: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _places(self, peaks: NDArray[Any], rows: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """Positions ``(peak, 2)`` at which peaks were seen, with the shanks apart."""
         from ..kernels.motion.registered import feature_centers
 

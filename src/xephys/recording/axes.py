@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
+from ..kernels.lib.records import row_blocks
 from ..schema import has_regular_clock, validate_recording
 from .clock import first_sample, sample_times, segment_start_s
 from .fingerprint import recording_fingerprint
@@ -85,7 +87,35 @@ class SegmentAxes:
         """Times on the recording's clock of samples that are sorted by segment."""
         if not self.segments:
             starts = np.zeros(len(self.first_sample)) if self.start_s is None else np.array(self.start_s)
-            return np.asarray(starts[segment_index] + sample_index / self.sampling_frequency)
+            times = sample_index / self.sampling_frequency
+            times += starts[segment_index]
+            return np.asarray(times)
         borders = np.searchsorted(segment_index, np.arange(len(self.segments) + 1))
         parts = [sample_times(s, sample_index[borders[k] : borders[k + 1]]) for k, s in enumerate(self.segments)]
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def check_spikes(self, segment: NDArray[np.int64], sample: NDArray[np.int64]) -> None:
+        """Check that every spike lies in one of the segments, from their samples and segments."""
+        n, n_segments = len(sample), len(self.first_sample)
+        if n and (segment.min() < 0 or segment.max() >= n_segments):
+            raise ParameterError(
+                f"spikes lie in segments {segment.min()} to {segment.max()}, and the recording has {n_segments} "
+                "(counted from 0); give the recording of all segments (append_segments)"
+            )
+        firsts = np.asarray(self.first_sample, np.int64)
+        stops = np.full(n_segments, np.iinfo(np.int64).max)
+        if self.n_samples is not None:
+            stops = firsts + np.asarray(self.n_samples, np.int64)
+        outside = np.empty(n, np.bool_)
+        for rows in row_blocks(n):
+            here = segment[rows]
+            outside[rows] = (sample[rows] < firsts[here]) | (sample[rows] >= stops[here])
+        if outside.any():
+            one = int(outside.argmax())
+            first, stop = firsts[segment[one]], stops[segment[one]]
+            total = "" if self.n_samples is None else f" of {stop}"
+            raise ParameterError(
+                f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]}"
+                f"{total}{f', which begin at {first}' if first else ''}; was this "
+                "recording sorted? Samples count from the start of the segment"
+            )

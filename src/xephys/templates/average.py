@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -112,7 +113,7 @@ def estimate_templates(
 
 def template_plan(
     recording: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     peak_channels: NDArray[np.integer[Any]],
     ms_before: float,
@@ -171,7 +172,7 @@ def usual_channels(
 
 def _sum_plan(
     recording: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     channels: NDArray[np.int32],
     ms_before: float,

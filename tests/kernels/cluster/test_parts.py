@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from xephys.kernels.cluster import parts
 from xephys.kernels.cluster.parts import join_parts, rows_by_label, spread_rows
 
 
@@ -32,6 +35,17 @@ def test_large_clusters_are_thinned_and_small_ones_left_out():
     assert clusters.tolist() == [0, 2]
     assert [len(of_one) for of_one in rows] == [10, 10]
     assert rows[0].tolist() == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
+
+
+@pytest.mark.parametrize("n_max", [None, 1, 2, 40, 200])
+def test_rows_do_not_depend_on_the_blocks_in_which_they_are_found(labels, n_max, monkeypatch):
+    _, whole = rows_by_label(labels, n_max=n_max)
+    monkeypatch.setattr(parts, "row_blocks", partial(parts.row_blocks, size=17))
+    clusters, rows = rows_by_label(labels, n_max=n_max)
+    assert clusters.tolist() == [0, 1, 2, 3, 4, 5]
+    for cluster, of_one, same in zip(clusters, rows, whole, strict=True):
+        every = np.flatnonzero(labels == cluster)
+        assert of_one.tolist() == same.tolist() == spread_rows(every, n_max or len(every)).tolist()
 
 
 @pytest.mark.parametrize("n_max", [1, 5, 6])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from xephys.kernels.curate import common_events as kernel
 from xephys.kernels.curate.common_events import common_events
 
 N_SAMPLES = 3_000_000
@@ -34,3 +37,11 @@ def test_busy_units_that_coincide_by_chance_are_not_artifacts():
     samples, units = trains(*busy)
     window = {"window_samples": 15, "n_samples": N_SAMPLES}
     assert not common_events(samples, units, np.array([[0], [90]]), np.ones(2), **window).any()
+
+
+def test_coincidences_are_counted_across_the_borders_of_blocks(monkeypatch):
+    first = np.sort(np.random.default_rng(2).choice(N_SAMPLES, 500, replace=False))
+    samples, units = trains(first, first + 3)
+    monkeypatch.setattr(kernel, "row_blocks", partial(kernel.row_blocks, size=1))  # every pair lies across a border
+    window = {"window_samples": 15, "n_samples": N_SAMPLES}
+    assert common_events(samples, units, np.array([[0], [90]]), np.ones(2), **window).tolist() == [True, True]

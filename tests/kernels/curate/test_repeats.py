@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from xephys.kernels.curate.repeats import drop_repeats
+from xephys.kernels.curate import repeats
+from xephys.kernels.curate.repeats import close_spikes, drop_repeats
 
 SPIKE = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")]
 
@@ -47,3 +50,16 @@ def test_of_two_repeats_the_better_match_stays():
         assert (np.diff(own["sample_index"]) >= 15).all()
         before = spikes[spikes["unit_index"] == unit]
         assert own["gain"].max() == before["gain"].max()
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_only_close_spikes_matter(size, monkeypatch):
+    monkeypatch.setattr(repeats, "row_blocks", partial(repeats.row_blocks, size=size))
+    spikes = random_spikes(500)
+    close = close_spikes(spikes["sample_index"], spikes["unit_index"], dead_samples=15)
+    gaps = np.abs(spikes["sample_index"][:, None] - spikes["sample_index"][None]).astype(float)
+    gaps[(spikes["unit_index"][:, None] != spikes["unit_index"][None]) | np.eye(500, dtype=bool)] = np.inf
+    assert close.tolist() == np.flatnonzero(gaps.min(axis=1) < 15).tolist()
+    others = np.setdiff1d(np.arange(500), close)
+    joined = np.concatenate([spikes[others], drop_repeats(spikes[close], dead_samples=15)])
+    assert np.sort(joined, order=["sample_index", "unit_index"]).tolist() == reference(spikes, 15)

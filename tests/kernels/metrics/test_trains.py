@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from xephys.kernels.metrics import trains as trains_of_units
 from xephys.kernels.metrics.refractory import is_refractory, refractoriness
 from xephys.kernels.metrics.spike_trains import refractory_contamination
 from xephys.kernels.metrics.trains import refractory_contaminations, refractory_ratios, split_trains, unit_medians
@@ -30,6 +33,15 @@ def test_trains_are_the_sorted_samples_of_each_unit(spikes):
     assert len(trains) == 3
     for unit, train in enumerate(trains):
         assert train.tolist() == sorted(samples[units == unit].tolist())
+
+
+def test_trains_do_not_depend_on_the_blocks_in_which_spikes_are_split(spikes, monkeypatch):
+    whole = split_trains(*spikes, n_units=2)
+    monkeypatch.setattr(trains_of_units, "row_blocks", partial(trains_of_units.row_blocks, size=100))
+    for one, same in zip(split_trains(*spikes, n_units=2), whole, strict=True):
+        assert one.tolist() == same.tolist()
+    first, *_ = split_trains(spikes[0], spikes[1].astype(np.int32), n_units=1)  # spikes of later units are left out
+    assert first.tolist() == whole[0].tolist()
 
 
 def test_contamination_of_each_train(spikes):

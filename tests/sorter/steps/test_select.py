@@ -28,16 +28,15 @@ def test_without_shapes_spikes_are_those_above_their_threshold(matches, template
     spikes, _, every = matches
     found, log = spikes_among(every, templates, np.ones(len(spikes), bool), judges=False, **LIMITS)
     assert log == []
-    assert np.array_equal(found["sample_index"], spikes["sample_index"][spikes["gain"] >= 25])
+    assert np.array_equal(found.load(("sample_index",))["sample_index"], spikes["sample_index"][spikes["gain"] >= 25])
 
 
 def test_shapes_decide_where_they_tell_more_and_the_log_says_so(matches, templates):
     spikes, is_spike, every = matches
     found, log = spikes_among(every, templates, np.ones(len(spikes), bool), judges=True, **LIMITS)
-    assert found.dtype.names == ("sample_index", "unit_index", "gain")
     assert [(record["step"], record["action"], record["unit"]) for record in log] == [("match", "judge", 2)]
     assert log[0]["accuracy"] > log[0]["accuracy_above"]
-    chosen = np.isin(spikes["sample_index"], found["sample_index"])
+    chosen = np.isin(spikes["sample_index"], found.load()["sample_index"])
     own = spikes["unit_index"] == 2
     assert np.mean(chosen[own] == is_spike[own]) > 0.95
     assert np.array_equal(chosen[~own], spikes["gain"][~own] >= 25)
@@ -47,13 +46,13 @@ def test_beside_silence_no_shape_is_judged(matches, templates):
     spikes, _, every = matches
     live = np.random.default_rng(0).random(len(spikes)) < 0.5
     found, log = spikes_among(every, templates, live, judges=True, **LIMITS)
-    chosen = np.isin(spikes["sample_index"], found["sample_index"])
+    chosen = np.isin(spikes["sample_index"], found.load()["sample_index"])
     assert np.array_equal(chosen[~live], spikes["gain"][~live] >= 25)
     alone, its_log = spikes_among(
         SelectedRecords(every, np.flatnonzero(live)), templates, np.ones(live.sum(), bool), judges=True, **LIMITS
     )
     assert log == its_log and len(log) == 1
-    assert np.array_equal(spikes["sample_index"][chosen & live], alone["sample_index"])
+    assert np.array_equal(spikes["sample_index"][chosen & live], alone.load()["sample_index"])
 
 
 def test_beside_silence_no_spike_is_left_out(tmp_path):

@@ -61,7 +61,7 @@ def test_units_merged_with_an_artifact_are_dropped_with_it(together):
     tidied = tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES)
     assert [entry["action"] for entry in tidied.log if "action" in entry] == ["merge"]
     assert tidied.origin.unit_of_template.tolist() == ([-1, -1, -1] if together else [0, 0, 1])
-    assert len(tidied.spikes) == (0 if together else 1500)
+    assert len(tidied.spikes["sample_index"]) == (0 if together else 1500)
     if not together:  # 600 spikes of the larger part and 300 of the other, each in units of the merged mean
         own = tidied.spikes["amplitude"][tidied.spikes["unit_index"] == 0]
         assert np.unique(own, return_counts=True)[1].tolist() == [300, 600]
@@ -125,7 +125,7 @@ def test_late_spikes_of_bursts_are_merged_with_their_unit():
     matches["sample_index"], matches["unit_index"], matches["amplitude"] = samples, units, 1
     tidied = tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES)
     assert tidied.templates.sizes["unit"] == 1
-    assert len(tidied.spikes) == 900
+    assert len(tidied.spikes["sample_index"]) == 900
     entry = next(row for row in tidied.log if row.get("reason") == "late spikes of bursts")
     assert (entry["unit"], entry["piece_of"], entry["follow"]) == (1, 0, 1.0)
 
@@ -154,7 +154,7 @@ def test_units_stay_apart_and_repeats_stay_if_asked():
         tidied = tidy_units(
             matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES, finish=Finish(**finish)
         )
-        return tidied.templates.sizes["unit"], len(tidied.spikes)
+        return tidied.templates.sizes["unit"], len(tidied.spikes["sample_index"])
 
     assert units_and_spikes(matches) == (1, 1200)
     assert units_and_spikes(matches, joins=False) == (2, 1200)

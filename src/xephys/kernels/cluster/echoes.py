@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.records import count_labels
+
 
 def echoes(
     samples: NDArray[np.int64],
     labels: NDArray[np.integer[Any]],
     spike_samples: NDArray[np.int64],
-    spike_units: NDArray[np.int64],
+    spike_units: NDArray[np.integer[Any]],
     *,
     window_samples: int,
     duration_samples: int,
@@ -23,7 +25,7 @@ def echoes(
     ----------
     samples, labels : (n_peaks,) int
         In order of sample; labels are not negative.
-    spike_samples, spike_units : (n_spikes,) int64
+    spike_samples, spike_units : (n_spikes,) int
         Spikes of units, in order of sample.
     window_samples : int
         Maximum lag at which a peak accompanies a spike.
@@ -54,8 +56,8 @@ def echoes(
         found = np.stack([near, labels[near], spike_units[first[near] + step]], axis=1)
         counted = np.unique(np.concatenate([counted, found]), axis=0)  # two spikes of one unit count once
     np.add.at(together, (counted[:, 1], counted[:, 2]), 1)
-    counts = np.bincount(labels, minlength=n_clusters)
-    rates = np.bincount(spike_units, minlength=n_units) / max(duration_samples, 1)
+    counts = count_labels(labels, n_labels=n_clusters)
+    rates = count_labels(spike_units, n_labels=n_units) / max(duration_samples, 1)
     chance = counts[:, None] * np.minimum(rates[None, :] * (2 * window_samples + 1), 1.0)
     beyond = together - chance
     units = beyond.argmax(axis=1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.records import count_labels, order_by_label, row_blocks
 
 
 def spread_rows(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
@@ -56,16 +57,28 @@ def rows_by_label(
     >>> clusters.tolist(), [of_one.tolist() for of_one in rows]
     ([0, 2], [[1], [0, 4]])
     """
-    n_clusters = int(labels.max(initial=-1)) + 1
-    # NumPy sorts short integers by counting them, at a tenth of the time of sorting long ones.
-    short = labels.astype(np.int16) if n_clusters < 2**15 and labels.min(initial=0) >= -(2**15) else labels
-    order = np.argsort(short, kind="stable").astype(np.int64)
-    bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1)).tolist()
-    rows = [order[start:stop] for start, stop in pairwise(bounds)]
+    counts = count_labels(labels)
+    # Which of its spikes are taken from a cluster that is larger than n_max; those of others are all taken.
+    taken = {}
     if n_max is not None:
-        rows = [spread_rows(of_one, n_max) for of_one in rows]
-    clusters = [cluster for cluster, of_one in enumerate(rows) if len(of_one) >= n_min]
-    return np.array(clusters, np.int64), [rows[cluster] for cluster in clusters]
+        taken = {k: spread_rows(np.arange(counts[k]), n_max) for k in np.flatnonzero(counts > n_max).tolist()}
+    parts: list[list[NDArray[np.int64]]] = [[np.empty(0, np.int64)] for _ in counts]
+    seen = np.zeros(len(counts), np.int64)
+    for block in row_blocks(len(labels)):
+        here = labels[block]
+        order = order_by_label(here) + block.start
+        own = np.bincount(here[here >= 0], minlength=len(counts))
+        ends = len(order) - own.sum() + np.cumsum(own)
+        for cluster in np.flatnonzero(own).tolist():
+            of_one = order[ends[cluster] - own[cluster] : ends[cluster]]
+            if cluster in taken:
+                first, last = np.searchsorted(taken[cluster], seen[cluster] + np.array([0, own[cluster]]))
+                of_one = of_one[taken[cluster][first:last] - seen[cluster]]
+            parts[cluster].append(of_one)
+        seen += own
+    sizes = counts if n_max is None else np.minimum(counts, n_max)
+    clusters = np.flatnonzero(sizes >= n_min)
+    return clusters, [np.concatenate(parts[cluster]) for cluster in clusters.tolist()]
 
 
 def join_parts(rows: list[NDArray[np.int64]], parts: list[NDArray[np.int32]], *, n_spikes: int) -> NDArray[np.int32]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.records import count_labels, row_blocks, rows_within
+
 #: Minimum fraction of a unit's spikes, beyond chance, that coincide with those of an artifact elsewhere.
 COMMON_FRACTION = 0.5
 #: A unit smaller than this fraction of the unit with which it fires is the residual of large spikes of that unit.
@@ -15,7 +17,7 @@ ECHO_FRACTION = 0.5
 
 def common_events(
     samples: NDArray[np.int64],
-    units: NDArray[np.int64],
+    units: NDArray[np.integer[Any]],
     channels: NDArray[np.integer[Any]],
     norms: NDArray[np.floating[Any]],
     *,
@@ -29,7 +31,7 @@ def common_events(
 
     Parameters
     ----------
-    samples, units : (n_spikes,) int64
+    samples, units : (n_spikes,) int
         Sample and unit of all spikes, in order of sample.
     channels : (n_units, n_slots) int
         Channels of each template, its peak channel first. Two units are apart if neither has the other's peak channel
@@ -56,12 +58,13 @@ def common_events(
     """
     n_units = len(channels)
     pairs = np.zeros((n_units, n_units), np.int64)
-    for step in range(1, len(samples)):
-        near = np.flatnonzero(samples[step:] - samples[:-step] <= window_samples)
-        if not near.size:
-            break
-        np.add.at(pairs, (units[near], units[near + step]), 1)
-    counts = np.bincount(units, minlength=n_units)
+    for block in row_blocks(len(samples)):
+        for step in range(1, len(samples)):
+            near = rows_within(samples, block, step=step, window_samples=window_samples)
+            if not near.size:
+                break
+            np.add.at(pairs, (units[near], units[near + step]), 1)
+    counts = count_labels(units, n_labels=n_units)
     chance = counts[:, None] * counts[None, :] * (2 * window_samples + 1) / max(n_samples, 1)
     together = pairs + pairs.T - chance > COMMON_FRACTION * np.maximum(counts, 1)[:, None]
     artifact = np.zeros(n_units, bool)

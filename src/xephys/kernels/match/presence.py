@@ -11,12 +11,14 @@ exponential distribution, in separate proportions at each place.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import helper, kernel
+from xephys.kernels.lib.records import count_labels, order_by_label
 
 __all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
 
@@ -39,7 +41,7 @@ N_ITERATIONS = 60
 
 
 def expected_levels(
-    cells: NDArray[np.int64],
+    cells: NDArray[np.integer[Any]],
     amplitudes: NDArray[np.float64],
     gains: NDArray[np.float64],
     *,
@@ -74,7 +76,7 @@ def expected_levels(
     """
     energies = energies_of_matches(amplitudes, gains, noise_gain=noise_gain, amplitude_std=amplitude_std)
     order = np.lexsort((energies, cells))
-    counts = np.bincount(cells, minlength=n_cells)
+    counts = count_labels(cells, n_labels=n_cells)
     first = np.cumsum(counts) - counts
     low, high = first + np.maximum(counts - 1, 0) // 2, first + counts // 2
     levels = np.zeros(n_cells)
@@ -196,8 +198,8 @@ def spike_shares(
 
 
 def absent_places(
-    units: NDArray[np.int64],
-    places: NDArray[np.int64],
+    units: NDArray[np.integer[Any]],
+    places: NDArray[np.integer[Any]],
     levels: NDArray[np.float64],
     *,
     expected: NDArray[np.float64],
@@ -207,7 +209,7 @@ def absent_places(
 
     Parameters
     ----------
-    units, places : int64 arrays of shape (spike,)
+    units, places : int arrays of shape (spike,)
     levels : float64 array of shape (spike,)
         Square roots of the gains.
     expected : float64 array of shape (unit, place)
@@ -229,15 +231,16 @@ def absent_places(
     """
     n_units, n_places = expected.shape
     absent = np.zeros(expected.shape, bool)
-    order = np.argsort(units, kind="stable")
-    ends = np.cumsum(np.bincount(units, minlength=n_units))
+    order = order_by_label(units)
+    ends = np.cumsum(count_labels(units, n_labels=n_units))
     for unit in range(n_units):
         rows = order[ends[unit - 1] if unit else 0 : ends[unit]]
         floors = np.maximum(match_threshold, SIZE_MIN * expected[unit])
         rows = rows[levels[rows] >= floors[places[rows]]]
+        of_rows = places[rows].astype(np.int64)
         spread_max = math.hypot(SPREAD_MAX, VARIATION_MAX * float(expected[unit].max(initial=0.0)))
-        share = spike_shares(levels[rows], places[rows], expected[unit], floors, spread_max)
-        counts = np.bincount(places[rows], minlength=n_places)
+        share = spike_shares(levels[rows], of_rows, expected[unit], floors, spread_max)
+        counts = np.bincount(of_rows, minlength=n_places)
         firing = share[counts >= N_AT_PLACE_MIN]
         if firing.size and not np.isnan(firing[0]):
             limit = min(SHARE_MAX, RELATIVE_SHARE_MAX * float(firing.max()))

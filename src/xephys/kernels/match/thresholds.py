@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import helper, kernel
+from xephys.kernels.lib.records import count_labels, order_by_label
 
 __all__ = ["SpikeScores", "balanced_score", "balanced_thresholds", "score_below_floor"]
 
@@ -168,7 +169,7 @@ def score_below_floor(hidden: NDArray[np.float64], floor: float, lowest: float, 
 
 
 def balanced_thresholds(
-    units: NDArray[np.int64],
+    units: NDArray[np.integer[Any]],
     amplitudes: NDArray[np.float64],
     *,
     energies: NDArray[np.float64],
@@ -215,8 +216,8 @@ def balanced_thresholds(
     [5.0]
     """
     precision = noise_gain / amplitude_std**2
-    order = np.argsort(units, kind="stable")
-    ends = np.cumsum(np.bincount(units, minlength=len(energies)))
+    order = order_by_label(units)
+    ends = np.cumsum(count_labels(units, n_labels=len(energies)))
     sizes = np.linspace(0.0, 1.5, 601)
 
     def of_unit(unit: int) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.records import count_labels, order_by_label, row_blocks
 from xephys.kernels.metrics.refractory import is_refractory, refractoriness
 from xephys.kernels.metrics.spike_trains import refractory_contamination
 
@@ -34,9 +35,18 @@ def split_trains(
     >>> [train.tolist() for train in split_trains(np.array([7, 3, 5, 9]), np.array([0, 0, -1, 2]), n_units=3)]
     [[3, 7], [], [9]]
     """
-    order = np.argsort(units, kind="stable")
-    bounds = np.searchsorted(units[order], np.arange(n_units + 1))
-    return [np.sort(samples[order[a:b]]) for a, b in pairwise(bounds)]
+    ends = np.cumsum(np.append(0, count_labels(units, n_labels=n_units)[:n_units]))
+    joined, free = np.empty(ends[-1], samples.dtype), ends[:-1].copy()
+    for block in row_blocks(len(units)):
+        order = order_by_label(units[block])
+        bounds = np.searchsorted(units[block][order], np.arange(n_units + 1))
+        order, own = order[bounds[0] : bounds[-1]], np.diff(bounds)
+        joined[np.repeat(free - bounds[:-1] + bounds[0], own) + np.arange(len(order))] = samples[block][order]
+        free += own
+    trains = [joined[a:b] for a, b in pairwise(ends.tolist())]
+    for train in trains:
+        train.sort()
+    return trains
 
 
 def refractory_contaminations(

@@ -11,7 +11,7 @@ from xephys.kernels.metrics.spike_trains import correlogram_counts
 def missed_together(
     composites: NDArray[np.void],
     samples: NDArray[np.int64],
-    units: NDArray[np.int64],
+    units: NDArray[np.integer],
     *,
     counts: NDArray[np.integer] | NDArray[np.floating],
     duration_samples: int,
@@ -27,7 +27,7 @@ def missed_together(
     Parameters
     ----------
     composites : structured array of dtype `composites.COMPOSITE`
-    samples, units : (spike,) int64
+    samples, units : (spike,) int
         Matched spikes, in order of sample; for large units, an evenly spread selection.
     counts : (unit,)
         Total number of spikes of each unit.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import ParameterError, RecordingError
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
+from ...graph.columns import Records, iter_blocks, load_columns, rows_where
 from ...graph.events import SpikeTable
 from ...match.leftover import match_and_look
 from ...match.moving import match_moving_templates
@@ -87,16 +88,14 @@ def where_units_fire(
     """Matched spikes without those at displacements where their unit does not fire; peaks of no unit stay."""
     if tissue is None:
         return spikes
-    records = spikes.load(("sample_index", "channel_index", "unit_index", "amplitude", "gain"))
-    kept = records["unit_index"] < 0  # peaks of the residual
-    kept[~kept] = fires_there(
-        records[~kept],
+    kept = fires_there(
+        spikes,
         tissue=tissue,
         n_units=templates.sizes["unit"],
         match_threshold=match_threshold,
         noise_gain=templates.attrs["noise_gain"],
     )
-    return SelectedRecords(spikes, np.flatnonzero(kept))
+    return SelectedRecords(spikes, rows_where(kept))
 
 
 def spikes_at_rest(
@@ -164,7 +163,7 @@ def matchable_at_every_displacement(matchable: MatchableTemplates, templates: xr
 
 
 def pieces_of_units(
-    matches: NDArray[Any], templates: xr.Dataset, tissue: Tissue | None, *, duration_samples: int
+    matches: Records, templates: xr.Dataset, tissue: Tissue | None, *, duration_samples: int
 ) -> NDArray[np.void] | None:
     """Units that take turns over displacement and meet in one waveform; None if nothing moves."""
     if tissue is None:
@@ -174,15 +173,16 @@ def pieces_of_units(
 
     grid, rate = templates["displacement"].values, float(templates.attrs["sampling_frequency"])
     step = grid[1] - grid[0] if len(grid) > 1 else 1.0
-    moved = tissue.of_samples(matches["sample_index"], matches["channel_index"])
-    place = np.clip(np.rint((moved - grid[0]) / step).astype(np.int64), 0, len(grid) - 1)
     counts = np.zeros((templates.sizes["unit"], len(grid)), np.int64)
-    np.add.at(counts, (matches["unit_index"], place), 1)
+    for _, some in iter_blocks(matches, ("sample_index", "channel_index", "unit_index")):
+        moved = tissue.of_samples(some["sample_index"], some["channel_index"])
+        place = np.clip(np.rint((moved - grid[0]) / step).astype(np.int64), 0, len(grid) - 1)
+        np.add.at(counts, (some["unit_index"], place), 1)
     return find_pieces(
         templates["waveform"].values,
         templates["channel_index"].values.astype(np.int32),
         counts,
-        split_trains(matches["sample_index"], matches["unit_index"], n_units=len(counts)),
+        split_trains(*load_columns(matches, sample_index=np.int64, unit_index=np.int32), n_units=len(counts)),
         displacement_um=grid,
         n_channels=int(templates.attrs["n_channels"]),
         refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),

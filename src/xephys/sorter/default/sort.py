@@ -18,6 +18,7 @@ from ...cluster.unexplained import estimate_unexplained
 from ...detect.peaks import detect_peaks
 from ...features.waveforms import project_peaks
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
+from ...graph.columns import Records
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.selected import SelectedRecords
@@ -118,11 +119,11 @@ def sort_detected(
     matchable, templates = matchable_templates(last_templates, clusters, prepared, p, run)
     judges = given is p  # other presets share these steps, but have clusters of their own kind
     live = partial(are_live, silences=silences, white=white, **around)
-    own, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
-    resting = with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
+    matches, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
+    resting = with_thresholds(matchable.templates, matches, prepared, p, run, moving=tissue is not None)
     judges = judges and tissue is None
     matches, by_shape = spikes_among(
-        own, resting, live(own), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
+        matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
     )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
@@ -209,7 +210,7 @@ def _tidied(
 
 
 def _right_near_silence(
-    matches: NDArray[Any],
+    matches: Records,
     resting: xr.Dataset,
     silences: NDArray[Any] | None,
     white: xr.DataArray,
@@ -217,7 +218,7 @@ def _right_near_silence(
     run: Run,
     tissue: Tissue | None,
     **around: Any,
-) -> NDArray[Any]:
+) -> Records:
     """The matches without echoes in silent channels, and, where the tissue rests, found again near these."""
     real = partial(without_echoes, silences=silences, white=white, n_units=resting.sizes["unit"], **around)
     matches = real(matches)

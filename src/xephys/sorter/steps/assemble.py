@@ -11,10 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...kernels.lib.records import row_blocks
 from ...metrics.table import empty_columns, unit_variables
 from ...per_channel import positions_of
 from ...sorting import build_sorting
 from ...templates.average import dense_templates
+from .assign import SpikeColumns
 from .prepared import Prepared
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def noise_on(channels: NDArray[np.integer[Any]], prepared: Prepared) -> NDArray[
 
 def assemble(
     recording: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: SpikeColumns,
     seen: Appearance,
     quality: Mapping[str, NDArray[Any]],
     *,
@@ -109,8 +111,8 @@ def assemble(
     recording
         The recording that was sorted.
     spikes
-        Records with ``sample_index``, ``unit_index``, ``amplitude`` (as a multiple of the unit's waveform), ``x``,
-        ``y`` and ``segment_index``.
+        Columns ``sample_index``, ``unit_index``, ``amplitude`` (as a multiple of the unit's waveform), ``x`` and ``y``.
+        The sorting holds them itself where they have its types, so they belong to it from now on.
     seen
         Waveforms and positions of the units.
     quality
@@ -124,18 +126,21 @@ def assemble(
     learned
         Datasets for the node ``/learned``.
     """
-    amplitude = seen.amplitude
+    scale, unit_index = spikes["amplitude"], spikes["unit_index"]
+    amplitude = np.empty(len(scale), np.float32)
+    for block in row_blocks(len(scale)):
+        amplitude[block] = scale[block] * seen.amplitude[unit_index[block]]
     return build_sorting(
         recording,
         spikes={
             "sample_index": spikes["sample_index"],
-            "unit_index": spikes["unit_index"],
-            "amplitude": (spikes["amplitude"] * amplitude[spikes["unit_index"]]).astype(np.float32),
-            "scale": spikes["amplitude"].astype(np.float32),
-            "x": spikes["x"].astype(np.float32),
-            "y": spikes["y"].astype(np.float32),
-            "segment_index": spikes["segment_index"],
+            "unit_index": unit_index,
+            "amplitude": amplitude,
+            "scale": scale.astype(np.float32),
+            "x": spikes["x"].astype(np.float32, copy=False),
+            "y": spikes["y"].astype(np.float32, copy=False),
         },
+        copy=False,
         units={
             "channel_index": seen.channel_index,
             **groups_of(recording, seen.channel_index),

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from ...metrics.facts import UnitFacts
 from ...metrics.table import compute_columns
 from .assemble import Appearance
+from .assign import SpikeColumns
 
 
 def judge_units(
     recording: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: SpikeColumns,
     seen: Appearance,
     *,
     contamination_max: float,
@@ -28,7 +29,7 @@ def judge_units(
     recording
         The recording that was sorted; only its rate and length are used.
     spikes
-        Records with ``sample_index`` and ``unit_index``.
+        Columns ``sample_index`` and ``unit_index``.
     seen
         Waveforms and positions of the units.
     contamination_max, good_snr_min, n_spikes_min
@@ -48,7 +49,7 @@ def judge_units(
     return {"label": label, **columns}
 
 
-def unit_facts(recording: xr.DataArray, spikes: NDArray[Any], seen: Appearance) -> UnitFacts:
+def unit_facts(recording: xr.DataArray, spikes: SpikeColumns, seen: Appearance) -> UnitFacts:
     """The input of the metrics at the end of a sort."""
     return UnitFacts(
         sample_index=spikes["sample_index"],

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...cluster.settle import take_records
 from ...graph.checkpoint import StoredRecords
+from ...graph.columns import Records, count_of, iter_blocks, load_columns
 from ...match.selected import select_records
 from ...per_channel import bad_channels_of, positions_of
 from ...preprocess.silence import find_silence, is_silence_filled
@@ -27,6 +27,7 @@ from .passes import Run
 LIVE_SHARE_MIN, N_MOMENTS = 0.2, 1000
 #: How far from a spike its template may leave what looks like another one.
 ECHO_MS = 0.5
+_PLACE = ("sample_index", "channel_index")
 
 
 def silent_stretches(recording: xr.DataArray, filtered: xr.DataArray, run: Run) -> NDArray[Any] | None:
@@ -68,30 +69,35 @@ def are_live(
     moments = first + np.linspace(0, n_samples - 1, N_MOMENTS).astype(np.int64)
     at, of = (grid.ravel() for grid in np.meshgrid(moments, np.arange(n_channels), indexing="ij"))
     usual = silent(at, of).reshape(N_MOMENTS, n_channels).mean(axis=0) <= 1 - LIVE_SHARE_MIN
-    known = take_records(records, ("sample_index", "channel_index"))
-    channels = np.ascontiguousarray(known["channel_index"])
-    return ~(silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels])
+    live = np.empty(records.count, np.bool_)
+    for rows, known in iter_blocks(records, _PLACE):
+        channels = np.ascontiguousarray(known["channel_index"])
+        live[rows] = ~(silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels])
+    return live
 
 
 def near_silence(
-    spikes: NDArray[Any], silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
+    spikes: Records, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
 ) -> NDArray[np.bool_]:
     """Which spikes were recorded while a channel around them was silent; parameters as for :func:`live_records`."""
-    if silences is None or not len(silences) or not len(spikes):
-        return np.zeros(len(spikes), np.bool_)
+    near = np.zeros(count_of(spikes), np.bool_)
+    if silences is None or not len(silences) or not len(near):
+        return near
     silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
-    return silent(*(np.ascontiguousarray(spikes[name], np.int64) for name in ("sample_index", "channel_index")))
+    for rows, known in iter_blocks(spikes, _PLACE):
+        near[rows] = silent(*(np.ascontiguousarray(known[name], np.int64) for name in _PLACE))
+    return near
 
 
 def without_echoes(
-    spikes: NDArray[Any],
+    spikes: Records,
     silences: NDArray[Any] | None,
     white: xr.DataArray,
     *,
     n_units: int,
     n_nearest: int,
     guard_ms: float,
-) -> NDArray[Any]:
+) -> Records:
     """The matched spikes without those that larger ones leave where a channel around them is silent.
 
     Parameters
@@ -103,19 +109,17 @@ def without_echoes(
     n_units
         Templates with which they were matched.
     """
-    if silences is None or not len(silences) or not len(spikes):
+    if silences is None or not len(silences) or not count_of(spikes):
         return spikes
     from ...kernels.match.echoes import find_echoes
 
     echo = find_echoes(
-        np.ascontiguousarray(spikes["sample_index"], np.int64),
-        np.ascontiguousarray(spikes["unit_index"], np.int64),
-        np.ascontiguousarray(spikes["gain"], np.float64),
+        *load_columns(spikes, sample_index=np.int64, unit_index=np.int64, gain=np.float64),
         silent=near_silence(spikes, silences, white, n_nearest=n_nearest, guard_ms=guard_ms),
         n_units=n_units,
         reach_samples=round(ECHO_MS * 1e-3 * float(white.attrs["sampling_frequency"])),
     )
-    return spikes[~echo]
+    return spikes[~echo] if isinstance(spikes, np.ndarray) else select_records(spikes, ~echo)
 
 
 def _silence_around(

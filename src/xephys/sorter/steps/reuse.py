@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ... import schema
 from ...calls import operation
 from ...errors import ParameterError
+from ...graph.columns import Records
 from ...localize.peaks import localize_peaks
+from ...match.selected import select_records
 from ...match.templates import match_templates
 from ...match.thresholds import LOWEST
 from ...recording.clock import first_sample
@@ -23,12 +24,13 @@ from ..default.parameters import DefaultParameters
 from ..default.prepare import prepare_default
 from ..presets import PRESETS, presets_that, read_parameters
 from .assemble import appearance_of, assemble, with_earlier_where
+from .assign import Assigned, assign_spikes, columns_of_spikes
 from .judge import judge_units
 from .learned import Learned, check_fits, read_learned
 from .live import silent_stretches, without_echoes
 from .passes import Run
 from .prepare import flag_constant
-from .tidy import DEAD_MS, Origin, Units, above_thresholds
+from .tidy import DEAD_MS, Origin, Units, are_above
 from .waveforms import mean_waveforms
 
 #: Parameters that act after learning. All others are fixed by what has been learned.
@@ -94,10 +96,10 @@ def sort_learned(
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,
     )
-    matches = run.collect("match", localize_peaks(white, spikes)).load()
-    matches = above_thresholds(matches, known.templates, p.match_threshold)
+    found = run.collect("match", localize_peaks(white, spikes))
+    above = select_records(found, are_above(found, known.templates, p.match_threshold))
     matches = without_echoes(
-        matches,
+        above,
         silent_stretches(recording, prepared.filtered, run),
         prepared.whitened,
         n_units=known.templates.sizes["unit"],
@@ -134,23 +136,26 @@ def sort_learned(
     )
 
 
-def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
+def follow_units(matches: Records, learned: Learned, *, first_sample: int, n_samples: int) -> Units:
     """The spikes of the units that the learned templates belong to; nothing is merged, dropped or renumbered."""
-    from ...kernels.curate.repeats import drop_repeats
+    from ...kernels.lib.records import count_labels
 
-    number = learned.templates["unit_index"].values
-    num_matched = np.bincount(matches["unit_index"], minlength=len(number))
+    spikes, number = Assigned.of(matches), learned.templates["unit_index"].values
+    num_matched = count_labels(spikes.template, n_labels=len(number))
     shift, sizes = learned.templates["sample_shift"].values, learned.templates["relative_size"].values
     own = np.flatnonzero(learned.templates["represents"].values)
-    spikes = matches[number[matches["unit_index"]] >= 0]
-    moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
-    spikes["sample_index"] = np.clip(moved, first_sample, last)
-    spikes["amplitude"] *= sizes[spikes["unit_index"]]
-    spikes["unit_index"] = number[spikes["unit_index"]]
     rate = float(learned.templates.attrs["sampling_frequency"])
-    spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
+    assign_spikes(
+        spikes,
+        matches,
+        target=number,
+        shift=shift,
+        first_sample=first_sample,
+        n_samples=n_samples,
+        dead_samples=round(DEAD_MS * 1e-3 * rate),
+    )
     origin = Origin(number, shift, sizes, own, num_matched)
-    return Units(spikes, learned.unit_templates, origin, [])
+    return Units(columns_of_spikes(matches, spikes, number, sizes), learned.unit_templates, origin, [])
 
 
 def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str | None = None) -> DefaultParameters:

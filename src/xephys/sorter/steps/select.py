@@ -9,10 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...graph.checkpoint import StoredRecords
+from ...graph.columns import rows_where
 from ...match.others import without_spikes_of_others
 from ...match.selected import SelectedRecords, select_records
 from ...match.shapes import judge_by_shape
-from .tidy import above_thresholds
+from .tidy import are_above
 
 Log = list[dict[str, Any]]
 
@@ -23,8 +24,11 @@ def own_matches(matched: StoredRecords, live: NDArray[np.bool_], *, n_spikes_min
     Those that are not ``live`` are kept: beside silent channels, no spike has the shape of its neuron.
     """
     own, records = without_spikes_of_others(select_records(matched, live), n_spikes_min=n_spikes_min)
-    kept = np.sort(np.concatenate([np.flatnonzero(live)[own.selected], np.flatnonzero(~live)]))
-    return SelectedRecords(matched, kept), _log_of(records, action="leave out", reason="spikes of other neurons")
+    if not live.all():
+        kept = ~live
+        kept[rows_where(live)[own.selected]] = True
+        own = SelectedRecords(matched, rows_where(kept))
+    return own, _log_of(records, action="leave out", reason="spikes of other neurons")
 
 
 def spikes_among(
@@ -35,8 +39,8 @@ def spikes_among(
     match_threshold: float,
     n_spikes_min: int,
     judges: bool,
-) -> tuple[NDArray[Any], Log]:
-    """The matches that are spikes, without their projections, and the log of the units that shape decides.
+) -> tuple[StoredRecords, Log]:
+    """The matches that are spikes, still on disk, and the log of the units that shape decides.
 
     Parameters
     ----------
@@ -53,13 +57,12 @@ def spikes_among(
     judges
         Whether shapes are judged; if so, the matches have projections.
     """
-    records = matches.load([name for name in matches.dtype.names or () if name != "projection"])
+    is_spike = are_above(matches, templates, match_threshold)
     if not judges:
-        return above_thresholds(records, templates, match_threshold), []
+        return select_records(matches, is_spike), []
     thresholds = match_threshold * templates["relative_threshold"].values
-    is_spike = records["gain"] >= thresholds[records["unit_index"]] ** 2
     is_spike[live], shapes = judge_by_shape(select_records(matches, live), thresholds, n_spikes_min=n_spikes_min)
-    return records[is_spike], _log_of(shapes, action="judge", reason="shape and score together")
+    return select_records(matches, is_spike), _log_of(shapes, action="judge", reason="shape and score together")
 
 
 def _log_of(records: NDArray[np.void], **what: str) -> Log:

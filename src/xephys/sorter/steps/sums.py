@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .assign import SpikeColumns
+
 #: Coincidences whose lags differ by less than this may fall into one cluster.
 COINCIDENT_MS = 0.5
 
@@ -17,7 +19,7 @@ def sums_of_two(
     templates: xr.Dataset,
     counts: NDArray[np.integer[Any]] | NDArray[np.floating[Any]],
     *,
-    matched: NDArray[Any] | None = None,
+    matched: SpikeColumns | None = None,
     n_samples: int = 0,
 ) -> NDArray[np.void]:
     """Templates that are the sum of two others, as records of ``kernels.templates.composites.COMPOSITE``.

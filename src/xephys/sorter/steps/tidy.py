@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...graph.columns import Records, count_of, iter_blocks
+from .assign import Assigned, SpikeColumns, assign_spikes, columns_of_spikes
 from .sums import log_of_sums, sums_of_two
 
 
@@ -48,9 +50,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Units:
-    """Spikes with ``unit_index`` from 0, the white templates of the units, their origin, and the log."""
+    """Columns of the spikes with ``unit_index`` from 0, the white templates of the units, their origin, and the log."""
 
-    spikes: NDArray[Any]
+    spikes: SpikeColumns
     templates: xr.Dataset
     origin: Origin
     log: list[dict[str, Any]]
@@ -99,7 +101,7 @@ def tidy_templates(
     counts: NDArray[np.floating[Any]],
     *,
     n_spikes_min: int,
-    matched: NDArray[Any] | None = None,
+    matched: SpikeColumns | None = None,
     n_samples: int = 0,
 ) -> MatchableTemplates:
     """Leave out templates that are too weak to be matched, or the sum of two units.
@@ -123,14 +125,17 @@ def tidy_templates(
     return MatchableTemplates(templates.isel(unit=kept), kept, log)
 
 
-def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
-    """The spikes that reach their template's threshold, which is a multiple of the usual one."""
+def are_above(matches: Records, templates: xr.Dataset, threshold: float) -> NDArray[np.bool_]:
+    """Mask of the spikes that reach their template's threshold, which is a multiple of the usual one."""
     thresholds = threshold * templates["relative_threshold"].values
-    return matches[matches["gain"] >= thresholds[matches["unit_index"]] ** 2]
+    above = np.empty(count_of(matches), np.bool_)
+    for rows, some in iter_blocks(matches, ("unit_index", "gain")):
+        above[rows] = some["gain"] >= thresholds[some["unit_index"]] ** 2
+    return above
 
 
 def tidy_units(
-    matches: NDArray[Any],
+    matches: Records,
     templates: xr.Dataset,
     *,
     n_spikes_min: int,
@@ -145,7 +150,8 @@ def tidy_units(
     Parameters
     ----------
     matches
-        Spikes of the templates, on a sample axis that begins with ``first_sample``.
+        Spikes of the templates in order of sample, on a sample axis that begins with ``first_sample``; in memory or on
+        disk.
     templates
         The templates that were matched.
     n_spikes_min
@@ -159,42 +165,45 @@ def tidy_units(
     weakest
         All that a lower threshold matches; if it is given, units whose scores are the tail of false alarms are dropped.
     """
-    from ...kernels.curate.parts_of_sums import give_to_parts
     from ...kernels.curate.pieces import PIECE
     from ...kernels.curate.relative_sizes import relative_sizes
-    from ...kernels.curate.repeats import drop_repeats
+    from ...kernels.lib.records import count_labels
 
     n_units = templates.sizes["unit"]
     pieces = np.empty(0, PIECE) if pieces is None or not finish.joins else pieces
-    target, shift, decisions, late = _joined(matches, templates, pieces, n_samples=n_samples, joins=finish.joins)
+    spikes = Assigned.of(matches)
+    target, shift, decisions, late = _joined(spikes, templates, pieces, n_samples=n_samples, joins=finish.joins)
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    num_matched = np.bincount(matches["unit_index"], minlength=n_units)
-    artifact = _artifacts(matches, templates, norms, n_samples=n_samples)
-    sums = sums_of_two(templates, num_matched, matched=matches, n_samples=n_samples)
+    num_matched = count_labels(spikes.template, n_labels=n_units)
+    artifact = _artifacts(spikes, templates, norms, n_samples=n_samples)
+    sums = sums_of_two(templates, num_matched, matched=spikes.columns, n_samples=n_samples)
     sums = sums[target[sums["unit"]] == sums["unit"]]  # a sum that was merged into one of its two units is that unit's
     gone = artifact.copy()
     gone[sums["unit"]] = True
     target = np.where(gone | gone[target], -1, target)  # including everything merged into a dropped unit
 
-    spikes = give_to_parts(matches, sums)
-    spikes = spikes[target[spikes["unit_index"]] >= 0]
-    moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
-    spikes["sample_index"] = np.clip(moved, first_sample, last)
     sizes = relative_sizes(norms, target, num_matched)
-    spikes["amplitude"] *= sizes[spikes["unit_index"]]
-    spikes["unit_index"] = target[spikes["unit_index"]]
-    spikes = drop_repeats(spikes, dead_samples=_samples(finish.repeat_ms, templates))
-
-    counts = np.bincount(spikes["unit_index"], minlength=n_units)
+    assign_spikes(
+        spikes,
+        matches,
+        target=target,
+        shift=shift,
+        first_sample=first_sample,
+        n_samples=n_samples,
+        dead_samples=_samples(finish.repeat_ms, templates),
+        sums=sums,
+    )
+    counts = np.zeros(n_units, np.int64)
+    np.add.at(counts, target[target >= 0], count_labels(spikes.template, n_labels=n_units)[target >= 0])
     alive = counts >= n_spikes_min
     small = {u: int(counts[u]) for u in np.flatnonzero(~alive & (target == np.arange(n_units))).tolist()}
     tails = {} if weakest is None else _tails(weakest, target, np.flatnonzero(alive))
     alive[list(tails)] = False
     number = np.cumsum(alive) - 1
-    kept = spikes[alive[spikes["unit_index"]]]
-    kept["unit_index"] = number[kept["unit_index"]]
     template_of_unit = np.flatnonzero(alive)
     unit_of_template = np.where((target >= 0) & alive[target], number[target], -1)
+    spikes.keep((unit_of_template >= 0)[spikes.template])
+    kept = columns_of_spikes(matches, spikes, unit_of_template, sizes)
     origin = Origin(unit_of_template, shift, sizes, template_of_unit, num_matched)
     log = _log(decisions, pieces, late, small, artifact, sums)
     log += [
@@ -219,7 +228,7 @@ def _samples(duration_ms: float, templates: xr.Dataset) -> int:
 
 
 def _joined(
-    matches: NDArray[Any], templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int, joins: bool
+    spikes: Assigned, templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int, joins: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.void], NDArray[np.void]]:
     """The unit that each template joins, the shift of its spikes, the decisions, and the pairs joined by bursts."""
     from ...kernels.curate.bursts import find_burst_pieces
@@ -230,7 +239,7 @@ def _joined(
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
     candidates = merge_candidates(waveforms, channels)
     candidates = candidates if joins else candidates[:0]
-    trains = split_trains(matches["sample_index"], matches["unit_index"], n_units=templates.sizes["unit"])
+    trains = split_trains(spikes.sample_index, spikes.template, n_units=templates.sizes["unit"])
     target, shift, decisions = decide_merges(
         candidates,
         trains,
@@ -252,14 +261,14 @@ def _joined(
 
 
 def _artifacts(
-    matches: NDArray[Any], templates: xr.Dataset, norms: NDArray[np.float64], *, n_samples: int
+    spikes: Assigned, templates: xr.Dataset, norms: NDArray[np.float64], *, n_samples: int
 ) -> NDArray[np.bool_]:
     """Mask of the templates that fire together with units out of their sight."""
     from ...kernels.curate.common_events import common_events
 
     return common_events(
-        matches["sample_index"],
-        matches["unit_index"],
+        spikes.sample_index,
+        spikes.template,
         templates["channel_index"].values,
         norms,
         window_samples=_samples(COMMON_MS, templates),

@@ -13,6 +13,7 @@ from ...graph.local import blocks_of, map_in_threads
 from ...preprocess.whiten import whitening_matrix
 from ...recording.kept import kept_integers
 from ...templates.average import template_plan, templates_of_sums
+from .assign import SpikeColumns
 from .passes import Run
 from .tidy import Origin
 
@@ -27,7 +28,7 @@ N_SPIKES_OF_UNIT_MAX = 500
 
 def mean_waveforms(
     traces: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: SpikeColumns,
     run: Run,
     *,
     peak_channels: NDArray[np.integer[Any]],
@@ -44,7 +45,7 @@ def mean_waveforms(
     traces
         Filtered or white traces.
     spikes
-        Records with ``sample_index`` and ``unit_index``, in time order.
+        Columns ``sample_index`` and ``unit_index``, in time order.
     run
         Keeps the sums.
     peak_channels
