@@ -55,12 +55,14 @@ def add_fields(events: NDArray[np.void], fields: list[tuple[str, Any, tuple[int,
     return table
 
 
-def row_blocks(n_rows: int, *, size: int = BLOCK_ROWS, overlap: int = 0) -> list[slice]:
+def row_blocks(n_rows: int, *, size: int | None = None, overlap: int = 0) -> list[slice]:
     """Slices that cover all rows in order, each with some rows of the next.
 
     Parameters
     ----------
-    n_rows, size, overlap : int
+    n_rows, overlap : int
+    size : int, optional
+        Number of rows of a block; `BLOCK_ROWS` if None.
 
     Returns
     -------
@@ -71,6 +73,7 @@ def row_blocks(n_rows: int, *, size: int = BLOCK_ROWS, overlap: int = 0) -> list
     >>> row_blocks(5, size=2)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
+    size = BLOCK_ROWS if size is None else size
     return [slice(first, min(first + size + overlap, n_rows)) for first in range(0, n_rows, size)]
 
 
