@@ -190,13 +190,18 @@ def _watch_peak(pid: int) -> int:
     The last reading of its high-water mark is used rather than ``ru_maxrss``, because a child inherits ``ru_maxrss``
     from the process that started it.
     """
-    peak, status = 0, Path(f"/proc/{pid}/status")
-    while True:
-        mark = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
-        if mark is None:  # ended, not yet waited for
-            return peak
-        peak = int(mark.split()[1]) * 1024
+    peak = 0
+    while (mark := peak_bytes(pid)) is not None:
+        peak = mark
         time.sleep(0.01)
+    return peak
+
+
+def peak_bytes(pid: int | None = None) -> int | None:
+    """Peak resident bytes of a process until now, by default this one; None if it has ended."""
+    status = Path(f"/proc/{'self' if pid is None else pid}/status").read_text()
+    mark = next((line for line in status.splitlines() if line.startswith("VmHWM")), None)
+    return None if mark is None else int(mark.split()[1]) * 1024
 
 
 def xephys_command(*arguments: object) -> list[str]:

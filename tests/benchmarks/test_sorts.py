@@ -50,7 +50,9 @@ def test_memory(load):
 def test_hours_counts_the_units_that_fire_rarely(load):
     hours, harness = load("hours"), load("harness")
     short, long = (
-        hours.Sorted(duration_s, harness.Process(9.0, 9.0, size, ""), n_spikes, 3, [0.99, accuracy, 0.0], [5000, 72, 0])
+        hours.Sorted(
+            duration_s, harness.Process(9.0, 9.0, size, ""), size, n_spikes, 3, [0.99, accuracy, 0.0], [5000, 72, 0]
+        )
         for duration_s, size, n_spikes, accuracy in ((600.0, 2**28, 400, 0.0), (7200.0, 2**29, 5000, 0.9))
     )
     assert long.of_rare() == [(72, 0.9)]
