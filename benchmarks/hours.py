@@ -92,7 +92,7 @@ def report(runs: list[Sorted], given: argparse.Namespace) -> tuple[str, ...]:
         "# Hours",
         f"{given.n_channels} channels, simulated while they are read, {given.n_units} units of which {given.n_rare} "
         f"fire at 0.01 to 0.05 Hz; white traces kept: {given.cache}. CPU time holds the simulation, in each pass where "
-        "nothing is kept. The peak is that of the sort, with the true spikes that the simulation holds (24 bytes each).",
+        "nothing is kept. The peak is that of the sort, with the true spikes that the simulation holds.",
         table(("recording", "spikes", "units", "peak", "wall", "CPU", "CPU per minute"), rows),
         f"Of the {len(rare)} units that fire rarely, {found} are well detected in the longer recording (accuracy of at "
         f"least 0.8); of the others {sum(a >= 0.8 for a in others)} of {len(others)}. "
