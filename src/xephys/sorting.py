@@ -240,7 +240,8 @@ def samples_in_part(sorting: xr.DataTree) -> Any:
     """Spike samples counted from the first sorted sample of their segment, as other tools count them."""
     spikes = sorting["spikes"].dataset
     starts = np.asarray(first_samples(sorting), np.int64)
-    return np.asarray(spikes["sample_index"].values, np.int64) - starts[_segment_index(spikes)]
+    ahead = starts[0] if len(starts) == 1 else starts[_segment_index(spikes)]
+    return np.asarray(spikes["sample_index"].values, np.int64) - ahead
 
 
 def spike_times_s(sorting: xr.DataTree) -> Any:

@@ -12,9 +12,11 @@ import xephys
 from tests.support.sorting_trees import sorting_of
 from xephys.errors import OutputError, ParameterError
 from xephys.io.bridge.spikeinterface import to_spikeinterface
+from xephys.io.export import phy
 from xephys.io.export.phy import export_phy
 from xephys.io.read.literals import read_literals
 from xephys.io.read.open import open_recording
+from xephys.recording.axes import SegmentAxes
 from xephys.recording.segments import tree_of
 from xephys.schema import make_recording
 from xephys.sorting import build_sorting
@@ -125,6 +127,34 @@ def test_phy_of_segments_and_of_silence(tmp_path: Path, recording: xr.DataArray)
     assert sum(len(read_phy(tmp_path / "phy").get_unit_spike_train(unit)) for unit in (7, 17, 27)) == 200
     export_phy(sorting_of(recording, n_units=0, n_spikes=0), tmp_path / "silent")
     assert len(np.load(tmp_path / "silent" / "spike_times.npy")) == 0
+
+
+@pytest.mark.parametrize("block", [16, 1 << 18])
+def test_files_of_spikes_are_those_of_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """Two segments; blocks that end elsewhere than the segments, and one block."""
+    monkeypatch.setattr(phy, "N_ROWS_AT_A_TIME", block)
+    rng, n = np.random.default_rng(4), 100
+    axes = SegmentAxes(sampling_frequency=1000.0, n_samples=(3000, 2000), first_sample=(0, 0))
+    given = {name: rng.random(n).astype("f4") for name in ("amplitude", "x", "y")}
+    samples = {"sample_index": rng.integers(0, 2000, n), "segment_index": rng.integers(0, 2, n)}
+    made = build_sorting(
+        axes,
+        spikes={**samples, "unit_index": rng.integers(0, 2, n), **given},
+        units={"label": ["good", "mua"]},
+        templates=rng.normal(size=(2, 30, 4)),
+    )
+    export_phy(made, tmp_path / "phy")
+    spikes = made["spikes"].dataset
+    expected = {
+        "spike_times": spikes["sample_index"].values + 3000 * spikes["segment_index"].values,
+        "spike_clusters": spikes["unit_index"].values.astype(np.int32),
+        "spike_templates": spikes["unit_index"].values.astype(np.int32),
+        "amplitudes": np.abs(spikes["amplitude"].values).astype(np.float64),
+        "spike_positions": np.stack([spikes["x"].values, spikes["y"].values], axis=1),
+    }
+    for name, values in expected.items():
+        np.save(tmp_path / name, values)
+        assert (tmp_path / "phy" / f"{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes(), name
 
 
 def test_phy_refuses(tmp_path: Path, recording: xr.DataArray, sorting: xr.DataTree) -> None:

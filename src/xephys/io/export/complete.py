@@ -102,8 +102,10 @@ def with_templates(
 
 def samples_on_one_axis(sorting: xr.DataTree) -> NDArray[np.int64]:
     """Samples of the spikes with segments joined one after the other."""
-    starts = np.cumsum([0, *samples_per_segment(sorting)])
-    return np.asarray(samples_in_part(sorting) + starts[segment_index_of(sorting)], np.int64)
+    samples = samples_in_part(sorting)
+    if len(samples_per_segment(sorting)) > 1:
+        samples += np.cumsum([0, *samples_per_segment(sorting)])[segment_index_of(sorting)]
+    return np.asarray(samples, np.int64)
 
 
 def times_on_one_axis(sorting: xr.DataTree) -> NDArray[np.float64]:

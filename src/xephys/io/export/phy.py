@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import DTypeLike
 
 from ...errors import ParameterError
 from ...graph.build import plan_of, take_channels
@@ -24,6 +25,8 @@ from .phy_features import write_features, write_waveforms
 
 #: A raw file more than this many folders up is not regarded as part of the results.
 N_FOLDERS_UP_MAX = 3
+#: Number of spikes whose values are brought into order at a time.
+N_ROWS_AT_A_TIME = 1 << 18
 _GROUPS = ("good", "mua", "noise")
 #: Columns of the units that phy computes itself, or that have a file of their own.
 _OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id", "cluster_id"}
@@ -76,11 +79,12 @@ def export_phy(
         similarity = results["template_similarity"]["similarity"].values if "template_similarity" in results else None
         _write_templates(hidden, np.asarray(templates["templates"].values, np.float32), similarity)
         file = raw_file(recording, n_channels=templates.sizes["channel"])
-        rank = np.argsort(order, kind="stable")
-        write_features(hidden, results, rank)
-        if file is None:
-            owners = np.asarray(sorting["spikes"]["unit_index"].values, np.int64)
-            write_waveforms(hidden, results, rank, owners, templates["templates"])
+        if results:
+            rank = np.argsort(order, kind="stable")
+            write_features(hidden, results, rank)
+            if file is None:
+                owners = np.asarray(sorting["spikes"]["unit_index"].values, np.int64)
+                write_waveforms(hidden, results, rank, owners, templates["templates"])
         write_channels(hidden, templates, file)
         write_units(hidden, sorting["units"].dataset)
         write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
@@ -106,16 +110,26 @@ def _write_spikes(folder: Path, sorting: xr.DataTree) -> Array:
     spikes = sorting["spikes"].dataset
     times = samples_on_one_axis(sorting)
     order = np.argsort(times, kind="stable")
-    labels = np.asarray(spikes["unit_index"].values, np.int32)[order]
-    amplitudes = np.abs(spikes["amplitude"].values) if "amplitude" in spikes else np.ones(len(times))
-    np.save(folder / "spike_times.npy", times[order])
-    np.save(folder / "spike_clusters.npy", labels)
-    np.save(folder / "spike_templates.npy", labels)
-    np.save(folder / "amplitudes.npy", np.asarray(amplitudes, np.float64)[order])
+    labels = spikes["unit_index"].values
+    amplitudes = np.abs(spikes["amplitude"].values) if "amplitude" in spikes else np.broadcast_to(1.0, len(times))
+    _save_in_order(folder / "spike_times.npy", order, np.int64, times)
+    _save_in_order(folder / "spike_clusters.npy", order, np.int32, labels)
+    _save_in_order(folder / "spike_templates.npy", order, np.int32, labels)
+    _save_in_order(folder / "amplitudes.npy", order, np.float64, amplitudes)
     if "x" in spikes and "y" in spikes:
-        positions = np.stack([spikes["x"].values, spikes["y"].values], axis=1)
-        np.save(folder / "spike_positions.npy", positions.astype(np.float32)[order])
+        _save_in_order(folder / "spike_positions.npy", order, np.float32, spikes["x"].values, spikes["y"].values)
     return order
+
+
+def _save_in_order(path: Path, order: Array, dtype: DTypeLike, *columns: Array) -> None:
+    """Write one or more columns in an order as :func:`numpy.save` does, holding a block of rows of the result only."""
+    shape = (len(order), *([len(columns)] if len(columns) > 1 else []))
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for first in range(0, len(order), N_ROWS_AT_A_TIME):
+            rows = order[first : first + N_ROWS_AT_A_TIME]
+            file.write(np.stack([column[rows] for column in columns], axis=1).astype(dtype).tobytes())
 
 
 def _write_templates(folder: Path, templates: Array, similarity: Array | None) -> None:
