@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from tests.match.test_others import stored
 from xephys import ParameterError
-from xephys.cluster.settle import Clustering, Refractory, spread_over_all, take_records, thinned_sections, without_weak
+from xephys.cluster import settle
+from xephys.cluster.settle import (
+    Clustering,
+    Refractory,
+    spread_over_all,
+    take_columns,
+    take_records,
+    thinned_sections,
+    without_weak,
+)
 from xephys.kernels.cluster.drop import DROPPED
 from xephys.kernels.cluster.reconcile import DECISION
 from xephys.kernels.cluster.sections import Section
@@ -55,6 +67,23 @@ def test_chosen_fields_of_chosen_peaks_are_read(rows):
     taken = take_records(peaks, ("a", "c"), rows)
     assert taken.dtype.names == ("a", "c")
     assert taken["c"].tolist() == ([3, 6, 9] if rows is None else [3, 9])
+
+
+def test_columns_are_contiguous_and_do_not_exist_beside_their_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(settle, "N_RECORDS_AT_A_TIME", 100)
+    peaks = np.zeros(20_000, [("sample_index", "i8"), ("gain", "f8"), ("projection", "f4", (6, 5))])
+    peaks["sample_index"], peaks["projection"] = np.arange(20_000), np.random.default_rng(0).random((20_000, 6, 5))
+    on_disk, rows = stored(peaks, tmp_path / "peaks", n_chunks=50), np.arange(0, 20_000, 2)
+    take_columns(on_disk, ("sample_index",), rows[:9])  # so that what is imported and started once is not counted
+    tracemalloc.start()
+    taken = take_columns(on_disk, ("sample_index", "projection"), rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    for name, column in taken.items():
+        assert column.flags.c_contiguous and column.dtype == peaks[name].dtype
+        assert np.array_equal(column, peaks[name][rows])
+    assert peak < 1.4 * sum(column.nbytes for column in taken.values())
+    assert np.array_equal(take_columns(peaks, ("projection",), rows)["projection"], taken["projection"])
 
 
 def test_clustered_peaks_become_spikes():

@@ -23,7 +23,7 @@ from .settle import (
     check_fields,
     settle_clusters,
     spread_over_all,
-    take_records,
+    take_columns,
     thinned_sections,
     without_weak,
 )
@@ -105,10 +105,9 @@ def cluster_peaks(
     sections = spatial_sections(separated_positions(recording, why="clustering"), core_um=core_um, margin_um=margin_um)
     n_seen, thinned_rows = thinned_members(peaks, sections, info.n_channels, n_max=n_peaks_per_section_max)
     rows = np.unique(np.concatenate(thinned_rows))
-    clustered = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
+    clustered = take_columns(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, of_section) for of_section in thinned_rows]
-    projection = np.ascontiguousarray(clustered["projection"])
-    channel = np.ascontiguousarray(clustered["channel_index"])
+    projection, channel = clustered["projection"], clustered["channel_index"]
     jobs = [(section, m, neighbors, n_spikes_min) for section, m in zip(sections, members, strict=True)]
     section_labels = run_tasks(cluster_section, jobs, shared=(projection, channel))
     labels = reconcile.join_sections(channel, sections, members, section_labels, n_spikes_min=n_spikes_min)

@@ -23,7 +23,7 @@ from .settle import (
     no_clusters,
     settle_clusters,
     spread_over_all,
-    take_records,
+    take_columns,
     without_weak,
 )
 
@@ -105,13 +105,12 @@ def refine_clusters(
     if not unit_rows:
         return no_clusters(len(units))
     rows = np.sort(np.concatenate(unit_rows))
-    used = take_records(spikes, ("sample_index", "channel_index", "projection"), rows)
+    used = take_columns(spikes, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, of_unit) for of_unit in unit_rows]
-    projection = np.ascontiguousarray(used["projection"])
+    projection, channel = used["projection"], used["channel_index"]
     jobs = [(unit, of_unit, n_spikes_min) for unit, of_unit in zip(numbers.tolist(), members, strict=True)]
     parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,)), strict=True)
     labels = join_parts(members, list(parts), n_spikes=len(rows))
-    channel = np.ascontiguousarray(used["channel_index"])
     neighbors = nearest_channels(
         positions_of(recording, why="clustering"),
         n_nearest=projection.shape[1],

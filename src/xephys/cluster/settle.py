@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,8 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from ..graph.checkpoint import StoredRecords
-from ..graph.columns import count_of, rows_where
+from ..graph.columns import Records, count_of, rows_where
 from ..graph.events import SpikeTable
 from ..graph.keep.archive import storable
 
@@ -28,6 +28,8 @@ def _no_splits() -> NDArray[Any]:
     return np.empty(0, SPLIT)
 
 
+#: Number of records that are read at a time to be put into columns.
+N_RECORDS_AT_A_TIME = 1 << 15
 #: A clustered peak as a spike of its unit.
 SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
 #: A section in which only some peaks are clustered: their number, and the smallest unit, in spikes, that can be found.
@@ -76,7 +78,7 @@ class Clustering:
     def n_clusters(self) -> int:
         return int(self.labels.max(initial=-1)) + 1
 
-    def spikes(self, peaks: NDArray[Any] | StoredRecords) -> NDArray[Any]:
+    def spikes(self, peaks: Records) -> NDArray[Any]:
         """The clustered peaks as spikes of units, aligned within each cluster, in time order.
 
         Parameters
@@ -117,7 +119,7 @@ class Refractory:
 
 def settle_clusters(
     labels: NDArray[np.int32],
-    chosen: NDArray[Any],
+    chosen: NDArray[Any] | Mapping[str, NDArray[Any]],
     *,
     components: xr.DataArray,
     neighbors: NDArray[np.int32],
@@ -187,14 +189,27 @@ def thinned_sections(sections: list[Any], n_seen: list[int], n_clustered: list[i
     return np.array(made, THINNED)
 
 
-def take_records(
-    peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.integer[Any]] | None = None
-) -> NDArray[Any]:
+def take_records(peaks: Records, fields: tuple[str, ...], rows: NDArray[np.integer[Any]] | None = None) -> NDArray[Any]:
     """Some fields of peaks, in memory or on disk; of ascending ``rows``, or of all."""
     check_fields(peaks, fields)
     if not isinstance(peaks, np.ndarray):
         return peaks.load(fields, rows=rows)
     return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]
+
+
+def take_columns(peaks: Records, fields: tuple[str, ...], rows: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
+    """Some fields of the peaks at ascending ``rows`` as contiguous arrays, which many kernels need.
+
+    Records of some thousand peaks exist at a time, instead of all of them beside their columns.
+    """
+    check_fields(peaks, fields)
+    columns = {name: np.empty((len(rows), *peaks.dtype[name].shape), peaks.dtype[name].base) for name in fields}
+    for first in range(0, len(rows), N_RECORDS_AT_A_TIME):
+        block = slice(first, first + N_RECORDS_AT_A_TIME)
+        some = take_records(peaks, fields, rows[block])
+        for name, column in columns.items():
+            column[block] = some[name]
+    return columns
 
 
 def check_fields(peaks: Any, fields: tuple[str, ...]) -> None:
