@@ -77,7 +77,8 @@ def load_rows(records: Records, fields: Sequence[str], rows: NDArray[np.integer[
     found = records.load(fields, rows=rows[order].astype(np.int64))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    return found[back]
+    asked_for: NDArray[Any] = found[back]
+    return asked_for
 
 
 def row_dtype(n_rows: int) -> np.dtype[Any]:
