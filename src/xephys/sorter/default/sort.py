@@ -121,13 +121,12 @@ def sort_detected(
     live = partial(are_live, silences=silences, white=white, **around)
     matches, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
     resting = with_thresholds(matchable.templates, matches, prepared, p, run, moving=tissue is not None)
+    weakest = None if given is p else Weakest(matches, LOWEST * p.match_threshold)
     judges = judges and tissue is None
     matches, by_shape = spikes_among(
         matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
     )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
-
-    weakest = None if given is p else Weakest(own.load(("unit_index", "gain")), LOWEST * p.match_threshold)
     units = _tidied(recording, matches, resting, templates, tissue, p, finish=finish, weakest=weakest)
     log = clusters.log + matchable.log + others + by_shape + units.log
     if not units.templates.sizes["unit"]:
@@ -186,7 +185,7 @@ def _last_match(
 
 def _tidied(
     recording: xr.DataArray,
-    matches: NDArray[Any],
+    matches: Records,
     resting: xr.Dataset,
     templates: xr.Dataset,
     tissue: Tissue | None,

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...graph.columns import Records, count_of, iter_blocks
+from ...graph.columns import Records, count_of, iter_blocks, load_columns
 from .assign import Assigned, SpikeColumns, assign_spikes, columns_of_spikes
 from .sums import log_of_sums, sums_of_two
 
@@ -92,7 +92,7 @@ USUAL_FINISH = Finish()
 class Weakest(NamedTuple):
     """What was matched at a threshold below the usual one: records with ``unit_index`` and ``gain``."""
 
-    matches: NDArray[Any]
+    matches: Records
     threshold: float
 
 
@@ -217,8 +217,8 @@ def _tails(weakest: Weakest, target: NDArray[np.int64], units: NDArray[np.int64]
     """The units whose scores have no mode, and the evidence for one."""
     from ...kernels.match.tails import evidence_of_mode
 
-    own = target[weakest.matches["unit_index"]]
-    scores = np.sqrt(weakest.matches["gain"].astype(np.float64))
+    templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
+    own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
     evidence = {unit: evidence_of_mode(scores[own == unit], weakest.threshold) for unit in units.tolist()}
     return {unit: found for unit, found in evidence.items() if found < 0}
 
