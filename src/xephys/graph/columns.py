@@ -72,13 +72,13 @@ def load_rows(records: Records, fields: Sequence[str], rows: NDArray[np.integer[
     [4.0, 2.0, 4.0]
     """
     if isinstance(records, np.ndarray):
-        return records[list(fields)][rows]
+        chosen: NDArray[Any] = records[list(fields)][rows]
+        return chosen
     order = np.argsort(rows, kind="stable")
     found = records.load(fields, rows=rows[order].astype(np.int64))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    asked_for: NDArray[Any] = found[back]
-    return asked_for
+    return found[back]
 
 
 def row_dtype(n_rows: int) -> np.dtype[Any]:
