@@ -6,7 +6,9 @@ The tissue drifts within every session and is displaced between sessions, and a 
 A unit is the neuron with which it agrees in at least half of their spikes. Pairs of units of different sessions that
 are both some neuron are counted: precision is the share of pairs in one track that are one neuron, recall the share of
 pairs of one neuron that are in one track. ``with others`` also counts, as errors, pairs with a unit that is no neuron.
-Rules were chosen on other seeds. Hard seed 62 is the one of which an earlier version followed the fewest (0.841).
+Rules were chosen on other seeds, but for one: that parts of one neuron are told from two by smaller differences was
+tried because of a wrong track of hard seed 72. Hard seed 62 is the one of which an earlier version followed the fewest
+(0.841).
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tracking import of_units
 #: Sets: name, keywords, seeds.
 SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("easy, drift 20 µm", {"preset": "easy", "drift": "nonrigid", "drift_um": 20.0}, (60, 61)),
-    ("hard, drift 20 µm", {"preset": "hard", "drift": "nonrigid", "drift_um": 20.0}, (62, 70, 71, 72)),
+    ("hard, drift 20 µm", {"preset": "hard", "drift": "nonrigid", "drift_um": 20.0}, (62, 70, 71, 72, 75, 76)),
 )
 SIZE = {"n_sessions": 4, "n_channels": 64, "duration_s": 90.0}
 
