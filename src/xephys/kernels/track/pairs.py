@@ -33,10 +33,11 @@ NOISE_REMOVED = 0.75
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned: for
-#: footprints around each unit, and for those on a lattice, which tell by themselves where a neuron is.
+#: footprints around each unit, and for those on a lattice, which tell by themselves where a neuron is (about those that
+#: two sorted recordings gave with hardly any confidence in the prior).
 FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram", "peth")
 WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0, 1.0])
-WEIGHTS_ON_LATTICE = np.array([4.0, -3.0, -1.0, -1.0, -0.5, 1.0, 1.0])
+WEIGHTS_ON_LATTICE = np.array([4.0, -3.6, -1.15, -1.2, -0.8, 1.0, 1.0])
 #: Features that do not depend on the location.
 UNPLACED = (0, 1, 5, 6)
 #: Bins in which both units of a pair need a known response, so that their responses are compared.
