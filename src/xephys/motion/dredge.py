@@ -2,8 +2,8 @@
 
 1. Rasters of amplitude by depth and time are correlated between pairs of bins, in windows along the shank. A banded
    system gives the smooth displacements that agree best with all pairs (DREDge).
-2. The registered bins are added up in blocks, which are correlated with each other over the whole time horizon. This
-   corrects what many small errors have added up to.
+2. The registered bins are added up in blocks, which are correlated with each other over the whole time horizon, and
+   then in long blocks, over the whole recording. This corrects what many small errors have added up to.
 3. Each peak is compared with the density of the registered peaks of other bins over depth and amplitude. The slope of
    the density tells how the displacement should change, and how well it is known. How far the tissue moves from bin to
    bin, and how differently at different depths, is learned from the data.
@@ -27,8 +27,9 @@ from .windows import spread_lags, window_centers
 _SEGMENT_BINS = 4096
 #: Maximum distance, in bins, of pairs of single bins; slower movement is left to blocks.
 _BIN_REACH = 40
-#: Number of bins in a block.
+#: Number of bins in a block, and in a long one, which is compared with all others however far they are apart.
 _BLOCK_BINS = 32
+_LONG_BLOCK_BINS = 1024
 #: Smoothness of blocks, low so that their pairs dominate.
 _BLOCK_SMOOTHNESS = 0.1
 
@@ -153,7 +154,9 @@ def estimate_by_dredge(
     if earlier is not None:
         kept = np.stack([np.interp(centers, earlier.depth_um, row) for row in earlier.displacement_um])
     course = _course_of_bins(peaks, rasters, pairs, kept, min(horizon, _BIN_REACH))
-    course = course + _course_of_blocks(peaks, rasters, pairs, course, len(kept), horizon)
+    course = course + _course_of_blocks(peaks, rasters, pairs, course, len(kept), _BLOCK_BINS, horizon)
+    if peaks.n_times > 2 * horizon:
+        course = course + _course_of_blocks(peaks, rasters, pairs, course, len(kept), _LONG_BLOCK_BINS, peaks.n_times)
     low_um, high_um = peaks.contacts_um
     n_knots = 1 if rigid else max(1, round(peaks.height_um / knot_step_um)) + 1
     knots = np.linspace(low_um, high_um, n_knots) if n_knots > 1 else np.array([(low_um + high_um) / 2])
@@ -192,12 +195,18 @@ def _course_of_bins(
 
 
 def _course_of_blocks(
-    peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, course: NDArray[np.float64], n_kept: int, horizon: int
+    peaks: ShankPeaks,
+    rasters: _Rasters,
+    pairs: _Pairs,
+    course: NDArray[np.float64],
+    n_kept: int,
+    block_bins: int,
+    horizon: int,
 ) -> NDArray[np.float64]:
     """Correction of every bin from the registered blocks; zero for blocks of bins that are kept."""
     from ..kernels.motion.histogram import depth_raster, smooth_rows
 
-    n_blocks = -(-peaks.n_times // _BLOCK_BINS)
+    n_blocks = -(-peaks.n_times // block_bins)
     if n_blocks < 2:
         return np.zeros_like(course)
     raster = np.zeros((n_blocks, rasters.n_depths), np.float32)
@@ -206,14 +215,14 @@ def _course_of_blocks(
         own, bins = peaks.bins_of(start, stop)
         shift = _displacement(course[start:stop], pairs.centers_um, bins, peaks.depth_um[own])
         depth = np.floor((peaks.depth_um[own] - shift - rasters.low_um) / rasters.bin_um).astype(np.int64)
-        first, last = start // _BLOCK_BINS, -(-stop // _BLOCK_BINS)
-        part = depth_raster(bins // _BLOCK_BINS, depth, peaks.amplitude[own], last - first, rasters.n_depths)
+        first, last = start // block_bins, -(-stop // block_bins)
+        part = depth_raster(bins // block_bins, depth, peaks.amplitude[own], last - first, rasters.n_depths)
         raster[first:last] += part
-    raster = np.log1p(smooth_rows(raster / np.float32(_BLOCK_BINS), rasters.depth_kernel))
-    lags = np.arange(1, min(max(horizon // _BLOCK_BINS, 1), n_blocks - 1) + 1)
-    right = np.zeros((min(n_kept // _BLOCK_BINS, n_blocks - 1), len(pairs.windows)))
+    raster = np.log1p(smooth_rows(raster / np.float32(block_bins), rasters.depth_kernel))
+    lags = np.arange(1, min(max(horizon // block_bins, 1), n_blocks - 1) + 1)
+    right = np.zeros((min(n_kept // block_bins, n_blocks - 1), len(pairs.windows)))
     found = _solve(raster, pairs, rasters, lags, right, _BLOCK_SMOOTHNESS * pairs.lambda_t)
-    middle = np.minimum((np.arange(n_blocks) + 0.5) * _BLOCK_BINS, peaks.n_times)
+    middle = np.minimum((np.arange(n_blocks) + 0.5) * block_bins, peaks.n_times)
     lacking = np.stack([np.interp(np.arange(peaks.n_times) + 0.5, middle, column) for column in found.T], axis=1)
     lacking[:n_kept] = 0.0
     return lacking
