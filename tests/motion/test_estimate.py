@@ -163,3 +163,18 @@ def test_a_tetrode_is_refused_for_lack_of_depth():
         xephys.estimate_motion(recording, PEAKS[PEAKS["channel_index"] < 4])
     with pytest.raises(RecordingError, match="estimating motion needs the positions"):
         xephys.estimate_motion(recording.drop_vars(["x", "y"]), PEAKS)
+
+
+def test_errors_do_not_add_up_over_a_long_recording():
+    """Time horizons that are a hundredth of the recording, as a day has, and so few peaks that each adds an error."""
+    duration_s = 5000
+    steps = np.cumsum(np.random.default_rng(0).normal(0, 0.3, duration_s + 1))
+
+    def walk(time, depth):
+        return np.interp(time, np.arange(duration_s + 1), steps) * (1 - 0.3 * depth / 640)
+
+    peaks = drifting_peaks(walk, duration_s, n_units=12, rate_hz=1.0, seed=0)
+    motion = xephys.estimate_motion(silent_recording(duration_s), peaks, time_horizon_s=20.0)
+    error = errors(motion, walk)
+    assert np.median(error) < 1.0  # 2.1 if nothing is compared beyond the time horizon
+    assert np.quantile(error, 0.95) < 3.0  # 5.7
