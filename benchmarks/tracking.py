@@ -62,6 +62,10 @@ SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("one channel map", {"n_neurons": 60, "n_sessions": 3}, tuple(range(9180, 9186))),
     ("other channels, 3/4 shared", {"rows_moved": 6, "n_neurons": 60, "n_sessions": 3}, tuple(range(9180, 9186))),
     ("other channels, half shared", {"rows_moved": 12, "n_neurons": 60, "n_sessions": 3}, tuple(range(9180, 9186))),
+    (
+        "two animals", {"two_animals": True, "n_sessions": 2, "n_neurons": 80, "n_channels": 192},
+        tuple(range(9310, 9320)),
+    ),
     ("disjoint", {"disjoint": True}, tuple(range(9190, 9200))),
     ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(9200, 9204))),
 )  # fmt: skip
@@ -133,14 +137,23 @@ def ours(sessions: Any, truth: Any) -> tuple[Outcome, Calibration]:
     )
 
 
-def made_sessions(*, seed: int, two_shanks: bool = False, **keywords: Any) -> tuple[Any, Any]:
-    """Simulated sessions and their truth; of two shanks that move on their own, the truth has one displacement each."""
+def made_sessions(
+    *, seed: int, two_shanks: bool = False, two_animals: bool = False, **keywords: Any
+) -> tuple[Any, Any]:
+    """Simulated sessions and their truth; of two shanks that move on their own, the truth has one displacement each.
+
+    Sessions of two animals follow one another and share no neuron. How far one is from the other is then not defined.
+    """
     from xephys.testing import simulate_sessions
 
     first, truth = simulate_sessions(seed=seed, **keywords)
-    if not two_shanks:
+    if not two_shanks and not two_animals:
         return first, truth
     second, other = simulate_sessions(seed=seed + 1000, **keywords)
+    if two_animals:
+        unknown = np.full(len(first) + len(second), np.nan)
+        neuron = [*truth.neuron, *(1000 + one for one in other.neuron)]
+        return [*first, *second], truth._replace(neuron=neuron, shift_um=unknown, tilt_um=unknown)
     both = [_side_by_side(a, b) for a, b in zip(first, second, strict=True)]
     neuron = [np.concatenate([a, 1000 + b]) for a, b in zip(truth.neuron, other.neuron, strict=True)]
     return both, truth._replace(
@@ -237,7 +250,7 @@ def accuracy(sets: Any, python: str | None, other: str | None = None) -> tuple[s
         outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": [], "UnitMatchPy": []}
         matched = []
         # The peers run where all sessions have one channel map of one shank and share neurons.
-        beside = not {"rows_moved", "disjoint", "two_shanks"} & set(keywords)
+        beside = not {"rows_moved", "disjoint", "two_shanks", "two_animals"} & set(keywords)
         for k, seed in enumerate(seeds):
             sessions, truth = made_sessions(seed=seed, **keywords)
             own, calibration = ours(sessions, truth)

@@ -53,8 +53,8 @@ def test_tracks_may_begin_with_one_session_or_with_sessions_that_share_nothing(k
     assert np.isin(own, apart["units"]["track"].values[foreign.sizes["unit"] : n]).mean() > 0.6
 
 
-def test_the_latest_sessions_tell_the_displacement_and_all_of_them_only_where_these_do_not(monkeypatch):
-    """The last two of four sessions are of other tissue; what is added belongs to them, or to the first two."""
+def test_the_latest_sessions_tell_the_displacement_and_others_only_where_these_do_not(monkeypatch):
+    """The last two of four sessions are of other tissue; one is added to either of them or to none."""
     searched, plain = [], motion.session_matches
 
     def recorded(blocks, **keywords):
@@ -69,13 +69,19 @@ def test_the_latest_sessions_tell_the_displacement_and_all_of_them_only_where_th
     monkeypatch.setattr(motion, "N_LATEST", 2)
     for session, start, shift_um, expected in (
         (second[2], 2, other.shift_um, [[2, 3, 4]]),
-        (first[2], 0, truth.shift_um, [[2, 3, 4], [0, 1, 2, 3, 4]]),
+        (first[2], 0, truth.shift_um, [[2, 3, 4], [0, 1, 4]]),
     ):
         searched.clear()
         found = add_session(tracks, session)["motion"].to_dataset()
         assert searched == expected and found["known"].values[0, 4]
         moved = found["displacement_um"].values[0, 4] - found["displacement_um"].values[0, start]
         np.testing.assert_allclose(moved, shift_um[2] - shift_um[0], atol=1.0)
+        assert found["group"].values.tolist() == [[0, 0, 2, 2, start]]
+    searched.clear()
+    stranger = simulate_sessions(n_sessions=1, n_neurons=40, seed=6)[0][0]
+    found = add_session(tracks, stranger)["motion"].to_dataset()
+    assert searched == [[2, 3, 4], [0, 1, 4], [0, 1, 2, 3, 4]]
+    assert not found["known"].values[0, 4] and found["group"].values[0, 4] == 4
 
 
 def test_bad_input_is_refused(known):

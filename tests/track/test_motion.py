@@ -45,6 +45,28 @@ def test_a_session_without_shared_neurons_is_unknown_and_has_no_influence():
     assert not added["motion"]["known"].values[0, 4] and not added["motion"]["displacement_um"].values[0, 4].any()
 
 
+@pytest.mark.parametrize("seed", [7, 1])
+def test_sessions_of_two_animals_are_two_groups_that_share_no_track(seed):
+    """Within each animal most neurons are found again. Between them, a displacement that suits chance is none."""
+    made = [
+        simulate_sessions(n_sessions=n, n_neurons=80, n_channels=192, seed=s) for s, n in ((seed, 2), (40 + seed, 3))
+    ]
+    sessions = [*made[0][0], *made[1][0]]
+    whole = track_units(sessions)
+    for tracks in (whole, add_session(track_units(sessions[:4]), sessions[4])):
+        motion = tracks["motion"].to_dataset()
+        assert motion["known"].all() and motion["group"].values.tolist() == [[0, 0, 2, 2, 2]]
+        moved = motion["displacement_um"].values[0].mean(axis=1)
+        for animal, (_, truth) in zip((slice(0, 2), slice(2, 5)), made, strict=True):
+            np.testing.assert_allclose(np.diff(moved[animal]), np.diff(truth.shift_um), atol=1.0)
+        units = tracks["units"].to_dataset()
+        first = units["session"].values < 2
+        track = units["track"].values
+        assert not set(track[first]) & set(track[~first])
+        assert len(set(track[first])) < 0.75 * first.sum()
+    np.testing.assert_allclose(whole["motion"]["displacement_um"].values[0, 2:].mean(axis=0), 0.0, atol=1e-9)
+
+
 def test_a_displacement_across_the_shank_is_found_and_taken_back():
     sessions, truth = simulate_sessions(n_sessions=4, shift_x_max_um=10.0, noise_uv=2.0, seed=5)
     whole, first = track_units(sessions), track_units(sessions[:3])

@@ -57,9 +57,9 @@ def estimate_session_motion(
     given = None if known is None else _given(known, n_sessions, len(names))
     knots = knots_of(depth, model) if given is None else given[1]
     moved, believed = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
-    across = np.zeros((len(names), n_sessions))
+    across, group = np.zeros((len(names), n_sessions)), np.tile(np.arange(n_sessions), (len(names), 1))
     if given is not None:
-        moved = given[0]
+        moved, group = given[0], np.zeros_like(group)
     x = np.asarray(units["place"])[:, 0]
     pairs, share = session_matches(session_blocks(units, depth, x), distance_max_um=motion_max_um)
     for row, name in enumerate(names):
@@ -68,12 +68,13 @@ def estimate_session_motion(
             first, second = pairs.first[here], pairs.second[here]
             matches = Matches(session[first], session[second], depth[first], depth[second], share[here])
             if given is None:
-                moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
+                moved[row], group[row] = _believed(matches, n_sessions, knots, motion_max_um)
+                believed[row] = np.bincount(group[row])[group[row]] > 1
             else:
                 believed[row] = _supported(matches, moved[row], knots)
             sides = matches._replace(depth_a=x[first], depth_b=x[second])
-            across[row] = _across(matches, sides, moved[row], knots, believed[row])
-    return _dataset(moved, across, knots, names, believed)
+            across[row] = _across(matches, sides, moved[row], knots, group[row], believed[row])
+    return _dataset(moved, across, knots, names, believed, group)
 
 
 def _across(
@@ -81,6 +82,7 @@ def _across(
     sides: Matches,
     moved: NDArray[np.float64],
     knots: NDArray[np.float64],
+    group: NDArray[np.int64],
     believed: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """Displacement of each session across the shank, from the matches that its displacement brings together.
@@ -93,33 +95,82 @@ def _across(
     first, second = (depth_in_tissue(depth, moved[session], knots) for depth, session in ends)
     kept = (np.abs(second - first) <= SUPPORT_UM) & (matches.weight >= SHARE_SUPPORT)
     kept &= believed[matches.session_a] & believed[matches.session_b]
+    kept &= group[matches.session_a] == group[matches.session_b]
     some = type(sides)(*(column[kept] for column in sides))
     n_matches = np.bincount(some.session_a, minlength=len(moved)) + np.bincount(some.session_b, minlength=len(moved))
     out = session_displacements(some, n_sessions=len(moved), knots_um=np.zeros(1), motion_max_um=ACROSS_MAX_UM)[:, 0]
     enough = believed & (n_matches >= N_ACROSS_MIN)
-    return np.asarray(np.where(enough, out - out[enough].mean() if enough.any() else out, 0.0))
+    for number in np.unique(group[enough]):
+        out[enough & (group == number)] -= out[enough & (group == number)].mean()
+    return np.asarray(np.where(enough, out, 0.0))
 
 
 def _believed(
     matches: Matches, n_sessions: int, knots: NDArray[np.float64], motion_max_um: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Displacements, and which of them enough matches support; the others are set to 0 and do not affect the rest."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Displacements, and the groups of sessions in which enough matches support them, each named by its first session.
+
+    Groups do not affect one another, and are at rest on average. A session that no other supports is a group of its
+    own, and its displacement is 0.
+    """
     from ..kernels.track.motion import session_displacements
 
     def moved(some: Matches) -> NDArray[np.float64]:
         return session_displacements(some, n_sessions=n_sessions, knots_um=knots, motion_max_um=motion_max_um)
 
     first = moved(matches)
-    known = _supported(matches, first, knots)
-    if known.all():
-        return first, known
-    kept = known[matches.session_a] & known[matches.session_b]
-    if not kept.any():
-        return np.zeros_like(first), np.zeros_like(known)
-    second = moved(type(matches)(*(column[kept] for column in matches)))
-    second[~known] = 0.0
-    second[known] -= second[known].mean(axis=0)
-    return second, known
+    group = _groups(matches, first, knots, _supported(matches, first, knots))
+    if not group.any():
+        return first, group
+    out = np.zeros_like(first)
+    for number in np.flatnonzero(np.bincount(group) > 1):
+        here = group == number
+        inside = here[matches.session_a] & here[matches.session_b]
+        part = moved(type(matches)(*(column[inside] for column in matches)))[here]
+        out[here] = part - part.mean(axis=0)
+    return out, group
+
+
+def _groups(
+    matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.float64], known: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Sessions whose displacements relative to one another enough matches support; each group is named by its first.
+
+    Sessions may fall into parts, each of which shares many neurons, while chance alone says how far one is from the
+    other. So the sessions are joined by a tree of those pairs that have the most supporting matches, and every branch
+    that falls in two without enough matches between both is cut.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+    from ..kernels.track.motion import depth_in_tissue
+
+    n_sessions = len(moved)
+    kept = (matches.weight >= SHARE_SUPPORT) & known[matches.session_a] & known[matches.session_b]
+    a, b = matches.session_a[kept], matches.session_b[kept]
+    first = depth_in_tissue(matches.depth_a[kept], moved[a], knots)
+    second = depth_in_tissue(matches.depth_b[kept], moved[b], knots)
+    count = np.zeros((n_sessions, n_sessions))
+    np.add.at(count, (a, b), np.abs(second - first) <= SUPPORT_UM)
+    at = np.nonzero(count)
+    edges = minimum_spanning_tree(coo_array((1.0 / count[at], at), shape=count.shape)).tocoo()
+    ends = np.column_stack([edges.row, edges.col])
+
+    def parts(some: NDArray[np.bool_]) -> NDArray[np.int64]:
+        tree = coo_array((np.ones(int(some.sum())), tuple(ends[some].T)), shape=count.shape)
+        return np.asarray(connected_components(tree, directed=False)[1], np.int64)
+
+    holds = np.ones(len(ends), np.bool_)
+    for edge, (low, high) in enumerate(ends):
+        side = parts(np.arange(len(ends)) != edge)
+        forth, back = (side[a] == side[low]) & (side[b] == side[high]), (side[a] == side[high]) & (side[b] == side[low])
+        across = forth | back
+        both = np.where(forth, first, second)[across], np.where(forth, second, first)[across]
+        zero, one = np.zeros(int(across.sum()), np.int64), np.ones(int(across.sum()), np.int64)
+        between = type(matches)(zero, one, *both, matches.weight[kept][across])
+        holds[edge] = _supported(between, np.zeros((2, 1)), np.zeros(1)).all()
+    part = parts(holds)
+    return np.asarray(np.unique(part, return_index=True)[1][part], np.int64)
 
 
 def _supported(matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -147,18 +198,27 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, motion_max_u
     moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
     known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
     across = np.concatenate([_across_of(motion), np.zeros((len(names), 1))], axis=1)
-    before = _dataset(moved, across, knots, names, known)
+    group = np.column_stack([_group_of(motion), np.full(len(names), last)])
+    before = _dataset(moved, across, knots, names, known, group)
     depth, x = registered_depth(units, before), registered_x(units, before)
     for row, name in enumerate(names):
-        latest = np.flatnonzero(known[row, :last])[-N_LATEST:]
-        for earlier in (latest, np.arange(last))[: 1 if len(latest) == last else 2]:
+        for earlier in _told_by(known[row, :last], group[row, :last]):
             here = np.flatnonzero((shank == name) & (np.isin(session, earlier) | (session == last)))
             moved[row, last], across[row, last], known[row, last] = _against_others(
                 units.isel(unit=here), depth[here], x[here], last, knots, motion_max_um
             )
             if known[row, last]:
+                group[row, last] = group[row, earlier[-1]]
                 break
-    return _dataset(moved, across, knots, names, known)
+    return _dataset(moved, across, knots, names, known, group)
+
+
+def _told_by(known: NDArray[np.bool_], group: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Earlier sessions that may tell the displacement of an added one: the latest of each group, and then all."""
+    last = len(known)
+    latest = [np.flatnonzero(known & (group == number))[-N_LATEST:] for number in np.unique(group[known])]
+    latest.sort(key=lambda sessions: -int(sessions[-1]))
+    return latest if any(len(sessions) == last for sessions in latest) else [*latest, np.arange(last)]
 
 
 def _against_others(
@@ -178,10 +238,10 @@ def _against_others(
     # To the last session, all others are one.
     others, own = np.zeros(len(share), np.int64), np.ones(len(share), np.int64)
     matches = Matches(others, own, depth[pairs.first], depth[pairs.second], share)
-    against, believed = _believed(matches, 2, knots, motion_max_um)
+    against, group = _believed(matches, 2, knots, motion_max_um)
     sides = matches._replace(depth_a=x[pairs.first], depth_b=x[pairs.second])
-    aside = _across(matches, sides, against, knots, believed)
-    return against[1] - against[0], float(aside[1] - aside[0]), bool(believed.all())
+    aside = _across(matches, sides, against, knots, group, group == 0)
+    return against[1] - against[0], float(aside[1] - aside[0]), not group.any()
 
 
 def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
@@ -204,6 +264,20 @@ def _across_of(motion: xr.Dataset) -> NDArray[np.float64]:
     if "displacement_x_um" in motion:
         return np.asarray(motion["displacement_x_um"], np.float64)
     return np.zeros((motion.sizes["shank"], motion.sizes["session"]))
+
+
+def _group_of(motion: xr.Dataset) -> NDArray[np.int64]:
+    """Group of each session ``(shank, session)``; in tracks that were stored without it, those known are one."""
+    if "group" in motion:
+        return np.asarray(motion["group"], np.int64)
+    known = motion["known"].values
+    return np.where(known, known.argmax(axis=1)[:, None], np.arange(known.shape[1]))
+
+
+def related_sessions(motion: xr.Dataset) -> NDArray[np.bool_]:
+    """Which sessions, on any shank, are displaced from one another by what is known, ``(session, session)``."""
+    group = _group_of(motion)
+    return np.asarray((group[:, :, None] == group[:, None]).any(axis=0))
 
 
 def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -235,6 +309,7 @@ def _dataset(
     knots: NDArray[np.float64],
     shanks: NDArray[np.str_],
     known: NDArray[np.bool_],
+    group: NDArray[np.int64],
 ) -> xr.Dataset:
     attributes = {"units": "um", "long_name": "displacement of the tissue towards larger y"}
     to_side = {"units": "um", "long_name": "displacement of the tissue towards larger x"}
@@ -243,6 +318,11 @@ def _dataset(
             "displacement_um": (("shank", "session", "knot"), moved, attributes),
             "displacement_x_um": (("shank", "session"), across, to_side),
             "known": (("shank", "session"), known, {"long_name": "false where too few matches support it"}),
+            "group": (
+                ("shank", "session"),
+                group,
+                {"long_name": "displacements are relative to sessions of the same group"},
+            ),
         },
         coords={"shank": shanks, "knot": ("knot", knots, {"units": "um"})},
     )

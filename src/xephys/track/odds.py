@@ -47,20 +47,26 @@ class _Seen(NamedTuple):
 
 
 def learned_odds(
-    blocks: list[dict[int, Units]], session: NDArray[np.int64], known: NDArray[np.bool_], *, distance_max_um: float
+    blocks: list[dict[int, Units]],
+    session: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    related: NDArray[np.bool_],
+    *,
+    distance_max_um: float,
 ) -> xr.Dataset:
     """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two.
 
-    Only there are footprints on a lattice; otherwise they are those around each unit.
+    Only there are footprints on a lattice; otherwise they are those around each unit. Two sessions that are not
+    ``related`` are displaced by an unknown distance and say nothing about pairs of one neuron.
     """
     from ..kernels.track.identity import SPLIT_ODDS, learn_odds
     from ..kernels.track.pairs import FEATURES, SCALE_UM, WEIGHTS
 
     shared = bool(known.sum() > 1)
-    used = np.flatnonzero(known) if shared else np.arange(len(known))
-    seen = _seen(blocks, session, used, distance_max_um)
+    used, related = _in_order(known, related) if shared else (np.arange(len(known)), np.ones_like(related))
+    seen = _seen(blocks, session, used, related, distance_max_um)
     if shared:
-        odds, split, scale = _odds_of_shared(blocks, seen, session, used, distance_max_um)
+        odds, split, scale = _odds_of_shared(blocks, seen, session, used, related, distance_max_um)
     else:
         pairs = joined(seen.pairs)
         cross = session[pairs.first] != session[pairs.second]
@@ -76,16 +82,26 @@ def learned_odds(
     )  # fmt: skip
 
 
+def _in_order(known: NDArray[np.bool_], related: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Known sessions, related ones one after the other, and which of these are."""
+    used = np.flatnonzero(known)
+    return used[np.argsort(related[used].argmax(axis=1), kind="stable")], related
+
+
 def _seen(
-    blocks: list[dict[int, Units]], session: NDArray[np.int64], used: NDArray[np.int64], distance_max_um: float
+    blocks: list[dict[int, Units]],
+    session: NDArray[np.int64],
+    used: NDArray[np.int64],
+    related: NDArray[np.bool_],
+    distance_max_um: float,
 ) -> _Seen:
     """Sessions that follow each other come first; those far apart are left out if there are more pairs than needed."""
-    sizes = np.bincount(session, minlength=int(used.max()) + 1)[used].astype(np.float64)
+    sizes = np.bincount(session, minlength=int(used.max()) + 1).astype(np.float64)
     found, n_pairs = [], []
-    for apart in range(len(sizes)):
-        lots = [session_pairs(blocks, distance_max_um=distance_max_um, between=both) for both in _ends(used, apart)]
-        found.append(joined(lots))
-        n_pairs.append(float((sizes[:-apart] * sizes[apart:] if apart else sizes * (sizes - 1) / 2).sum()))
+    for apart in range(len(used)):
+        ends = _ends(used, apart, related)
+        found.append(joined([session_pairs(blocks, distance_max_um=distance_max_um, between=both) for both in ends]))
+        n_pairs.append(sum(sizes[a] * sizes[b] if apart else sizes[a] * (sizes[a] - 1) / 2 for a, b in ends))
         if apart >= N_APART_MIN and sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
             break
     return _Seen(found, n_pairs)
@@ -96,6 +112,7 @@ def _odds_of_shared(
     seen: _Seen,
     session: NDArray[np.int64],
     used: NDArray[np.int64],
+    related: NDArray[np.bool_],
     distance_max_um: float,
 ) -> tuple[NDArray[np.float64], float, tuple[float, float, float]]:
     """Odds, split odds and the scale of locations, where sessions have neurons in common.
@@ -120,7 +137,7 @@ def _odds_of_shared(
     n_within, n_close = (sum(len(some.first) for some in seen.pairs[:n]) for n in (1, N_APART_MIN + 1))
     close = every[n_within:n_close]
     others, many = _learned_apart(
-        blocks, every[:n_within], close, used, seen.ratio(N_APART_MIN), distance_max_um, scale
+        blocks, every[:n_within], close, used, related, seen.ratio(N_APART_MIN), distance_max_um, scale
     )
     if many > MANY_PARTS:
         odds, split = others, many
@@ -131,9 +148,10 @@ def _odds_of_shared(
     return odds, split, scale
 
 
-def _ends(sessions: NDArray[np.int64], apart: int) -> list[tuple[int, int]]:
-    """Pairs of sessions that are so many places apart; each one with itself for 0."""
-    return [(int(sessions[k]), int(sessions[k + apart])) for k in range(len(sessions) - apart)]
+def _ends(sessions: NDArray[np.int64], apart: int, related: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Related pairs of sessions that are so many places apart, the earlier one first; each one with itself for 0."""
+    ends = [sorted((int(sessions[k]), int(sessions[k + apart]))) for k in range(len(sessions) - apart)]
+    return [(a, b) for a, b in ends if related[a, b]]
 
 
 def _learned_apart(
@@ -141,6 +159,7 @@ def _learned_apart(
     within: NDArray[np.float64],
     cross: NDArray[np.float64],
     used: NDArray[np.int64],
+    related: NDArray[np.bool_],
     ratio: float,
     distance_max_um: float,
     scale_um: tuple[float, float, float],
@@ -153,7 +172,7 @@ def _learned_apart(
     from ..kernels.track.identity import SPLIT_ODDS, estimate_split_odds, learn_odds, probability_of
     from ..kernels.track.pairs import WEIGHTS_ON_LATTICE, count_near
 
-    ends = [both for step in range(1, N_APART_MIN + 1) for both in _ends(used, step)]
+    ends = [both for step in range(1, N_APART_MIN + 1) for both in _ends(used, step, related)]
     found: list[Pairs] = []
     for both in ends:
         found += [

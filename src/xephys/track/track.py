@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..checks import check_choice, check_positive, check_share
 from ..errors import ParameterError
 from ..graph.run import single_threaded_blas
-from .motion import MODELS, estimate_session_motion, registered_depth, registered_x
+from .motion import MODELS, estimate_session_motion, registered_depth, registered_x, related_sessions
 from .odds import learned_odds, parts_of_one
 from .pairs import Pairs, gather, session_blocks, session_pairs
 from .units import on_axis_of, session_units
@@ -159,7 +159,7 @@ def assemble(
     earlier: xr.DataTree | None = None,
 ) -> xr.DataTree:
     """Pairs of sessions from ``first_new`` on, and tracks, of units whose motion is known; ``fixed`` tracks stay."""
-    from ..kernels.track.identity import PROBABILITY_MIN, exclusive, log_odds_of
+    from ..kernels.track.identity import PROBABILITY_MIN, UNRELATED_ODDS, exclusive, log_odds_of
     from ..kernels.track.linking import link_units
     from ..kernels.track.pairs import FEATURES
 
@@ -168,9 +168,10 @@ def assemble(
     reach, known = parameters["distance_max_um"], motion["known"].values.any(axis=0)
     # Odds are those of the footprints that they were learned from: around each unit, if no motion was known.
     registered = bool(known.sum() > 1 if model is None else model.attrs.get("registered", 0))
+    related = related_sessions(motion)
     blocks = session_blocks(units, depth, registered_x(units, motion), registered=registered)
     if model is None:
-        model = learned_odds(blocks, session, known, distance_max_um=reach)
+        model = learned_odds(blocks, session, known, related, distance_max_um=reach)
     model = model.reindex(feature=list(FEATURES), fill_value=0.0)
     odds = np.append(model["weight"].values, model["constant"].values)
     # Tracks of an earlier version lack the scale.
@@ -178,6 +179,10 @@ def assemble(
     pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds, scale_um=scale)
     cross = session[pairs.first] != session[pairs.second]
     log_odds = log_odds_of(pairs.features.astype(np.float64), odds)
+    if registered:
+        # The odds are those of sessions that have neurons in common at depths that agree. Of others, where one is to
+        # the other is not known, so that hardly any pair is one neuron.
+        log_odds[~related[session[pairs.first], session[pairs.second]]] += np.log(UNRELATED_ODDS)
     parts = parts_of_one(pairs, log_odds, session)
     split = _split_table(pairs, log_odds, parts, earlier)
     neuron = _neurons(split["first"].values, split["second"].values, len(session))

@@ -32,6 +32,9 @@ SPLIT_GRID = np.geomspace(0.005, 50.0, 93)
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
 #: Where sessions may have no neuron in common, a pair is less likely the same to begin with: by this factor.
 FEWER_SHARED = 0.1
+#: Odds of a pair of sessions of which one is displaced from the other by an unknown distance, where that distance is
+#: known for other sessions.
+UNRELATED_ODDS = 0.01
 #: Shares of the prior constant from which the odds are searched, since there may be a second optimum in which no pair
 #: is the same.
 STARTS = (1.0, 0.5)
