@@ -143,6 +143,11 @@ def shank_numbers(recording: xr.DataArray) -> NDArray[np.int64]:
     return np.unique(shank_labels(recording), return_inverse=True)[1].astype(np.int64)
 
 
+def group_labels(recording: xr.DataArray) -> NDArray[np.str_]:
+    """Name of each channel's group, as short as possible; see :func:`channel_groups`."""
+    return _labels(recording, ("shank", "probe", "group"))
+
+
 def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
     """Number of each channel's group; None if there is only one group.
 
@@ -158,8 +163,7 @@ def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
     >>> channel_groups(rec).tolist()
     [0, 1, 2, 3]
     """
-    labels = _labels(recording, ("shank", "probe", "group"))
-    numbers = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    numbers = np.unique(group_labels(recording), return_inverse=True)[1].astype(np.int64)
     return numbers if numbers.max(initial=0) > 0 else None
 
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from xephys.errors import ParameterError
 from xephys.plot import plot_templates
-from xephys.plot.recording.probe import nearest_distance
+from xephys.plot.canvas.apart import nearest_distance
 from xephys.plot.units.templates import cell_size
 
 

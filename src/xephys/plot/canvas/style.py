@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 #: The colors of Okabe and Ito (2008), which color-blind readers can tell apart; without yellow, invisible on white.
@@ -103,6 +104,13 @@ def panels_in(ax: Axes, n_rows: int, n_columns: int, **ratios: Any) -> NDArray[A
     grid = place.subgridspec(n_rows, n_columns, **ratios)
     figure: Any = ax.get_figure()
     return np.array([[figure.add_subplot(grid[row, k]) for k in range(n_columns)] for row in range(n_rows)])
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Place ticks at whole numbers, for an axis that counts."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def unit_color(index: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...comparison.pair import Comparison
-from ..canvas.style import INK, MUTED, UNIT_COLORS, axes_or_new, paper_style
+from ..canvas.style import INK, MUTED, UNIT_COLORS, axes_or_new, paper_style, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,6 +111,7 @@ def plot_accuracy(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
         ax.axhline(0.8, color=MUTED, lw=0.6, ls=":")
         ax.set_ylim(0.0, 1.05)
         ax.set_xlim(0.5, len(order) + 0.5)
+        whole_numbers(ax.xaxis)
         ax.set_xlabel("true units, best first")
         ax.set_ylabel("score")
         ax.legend(loc="lower left", handletextpad=0.3)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..canvas.style import FAINT, INK, MUTED, UNIT_COLORS, axes_for_panels, panels_in, paper_style
+from ..canvas.style import FAINT, INK, MUTED, UNIT_COLORS, axes_for_panels, panels_in, paper_style, whole_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,7 @@ def plot_study(study: GroundTruthStudy, *, ax: Axes | None = None) -> Axes:
         for panel in (ranked, by_snr):
             panel.axhline(0.8, color=MUTED, lw=0.6, ls=":")
             panel.set_ylim(-0.03, 1.05)
+        whole_numbers(ranked.xaxis)
         ranked.legend(loc="lower left")
         _draw_counts(numbers, counts, names)
         _draw_times(taken, times, names)

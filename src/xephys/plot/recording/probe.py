@@ -9,6 +9,7 @@ import xarray as xr
 
 from ... import schema
 from ...per_channel import bad_channels_of, positions_of
+from ..canvas.apart import Apart, nearest_distance, probe_size
 from ..canvas.style import ALARM, FAINT, INK, axes_or_new, paper_style
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ NAMES_MAX = 64
 
 def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes | None = None) -> Axes:
     """Plot the positions of a recording's channels; those marked ``bad`` are crossed out.
+
+    Shanks, probes or tetrodes whose channels have the same coordinates are drawn side by side.
 
     Parameters
     ----------
@@ -47,11 +50,12 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
     xy = positions_of(recording, why="a plot of the probe")
     bad = bad_channels_of(recording)
     names = len(xy) <= NAMES_MAX if names is None else names
+    apart = Apart.of(recording, xy)
+    xy = apart.place(xy)
     span = np.ptp(xy, axis=0)
     pitch = nearest_distance(xy)
     with paper_style():
-        width = float(np.clip(5.0 * (span[0] + 4 * pitch) / max(span[1], pitch), 1.8, 6.0))
-        ax = axes_or_new(ax, figsize=(width, 5.0))
+        ax = axes_or_new(ax, figsize=probe_size(xy))
         side = 0.5 * pitch
         for (x, y), is_bad in zip(xy, bad, strict=True):
             ax.add_patch(_square(x, y, side, FAINT if not is_bad else "white", INK if not is_bad else ALARM))
@@ -63,20 +67,9 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
         ax.set_xlim(xy[:, 0].min() - pitch, xy[:, 0].max() + 2 * pitch)
         ax.set_ylim(xy[:, 1].min() - pitch, xy[:, 1].max() + pitch)
         if span[0] < 0.1 * span[1]:  # too narrow for labels side by side
-            ax.tick_params(axis="x", labelrotation=90)
-        ax.set_xlabel("x (µm)")
-        ax.set_ylabel("y (µm)")
+            ax.set_xticks([float(xy[:, 0].mean())], [f"{xy[:, 0].mean():.0f}"])
+        apart.label(ax)
     return ax
-
-
-def nearest_distance(xy: np.ndarray) -> float:
-    """Median distance of a contact to its nearest neighbor, in µm."""
-    if len(xy) < 2:
-        return 20.0
-    from scipy.spatial import cKDTree
-
-    distances = cKDTree(xy).query(xy, k=2)[0][:, 1]
-    return float(np.median(distances[distances > 0])) if (distances > 0).any() else 20.0
 
 
 def _square(x: float, y: float, side: float, face: str, edge: str) -> Rectangle:

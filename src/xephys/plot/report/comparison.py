@@ -102,7 +102,8 @@ def _title(sorting: Any, comparison: Comparison | None, *, ours: bool) -> str:
             f"{np.sum(labels == kind)} {kind}" for kind in ("good", "mua", "noise") if (labels == kind).any()
         )
         parts.append(
-            f"{len(labels)} units{f' ({kinds})' if kinds else ''}, {sorting['spikes'].sizes['spike']:,} spikes"
+            f"{len(labels)} unit{'' if len(labels) == 1 else 's'}{f' ({kinds})' if kinds else ''}, "
+            f"{sorting['spikes'].sizes['spike']:,} spikes"
         )
     if comparison is not None:
         s = comparison.summary

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from ...analysis.results import current_results
 from ...checks import check_positive
 from ...errors import ParameterError
+from ...io.export.complete import peak_channels
+from ...recording.geometry import shank_labels
 from ...sorting import spike_times_s, unit_ids_of
 from ..canvas.chosen import chosen_units, colors_of, unit_name
+from ..canvas.strips import Strips
 from ..canvas.style import FAINT, INK, axes_or_new, paper_style, shown_unit
 
 if TYPE_CHECKING:
@@ -156,8 +159,10 @@ def _violin(ax: Axes, place: int, values: NDArray[np.float64], color: str) -> No
     ax.plot(place, median, "o", color="white", mec=INK, mew=0.8, ms=3.2)
 
 
-def plot_unit_depths(sorting: xr.DataTree, *, size_max: float = 120.0, ax: Axes | None = None) -> Axes:
-    """Plot the depth of each unit against its amplitude; the area of a dot grows with the firing rate.
+def plot_unit_depths(
+    sorting: xr.DataTree, *, size_max: float = 120.0, names: bool | None = None, ax: Axes | None = None
+) -> Axes:
+    """Plot the depth of each unit against its amplitude, shank by shank; the area of a dot grows with the firing rate.
 
     Parameters
     ----------
@@ -166,6 +171,8 @@ def plot_unit_depths(sorting: xr.DataTree, *, size_max: float = 120.0, ax: Axes 
         (``unit_locations``, ``spike_amplitudes``).
     size_max
         Area of the largest dot, in square points.
+    names
+        Whether to write the names of the units; None writes them for up to 40 units.
     ax
         Axes to draw into; a new figure if None.
 
@@ -201,13 +208,24 @@ def plot_unit_depths(sorting: xr.DataTree, *, size_max: float = 120.0, ax: Axes 
     noise = table["label"].values.astype(str) == "noise"
     colors = np.array([*colors_of(units).values()], dtype=object)
     colors[noise] = FAINT
+    depth, strips = np.asarray(depth, np.float64), None
+    if "templates" in sorting.children:
+        shanks, number = np.unique(shank_labels(sorting["templates"].dataset), return_inverse=True)
+        if len(shanks) > 1:
+            strips = Strips.of(depth, shanks)
+            depth = depth + strips.offset_um(number[peak_channels(sorting)])
     with paper_style():
         ax = axes_or_new(ax, figsize=(3.0, 3.6))
         ax.scatter(
-            amplitude, np.asarray(depth, np.float64), s=8 + (size_max - 8) * rate, c=list(colors), alpha=0.8,
+            amplitude, depth, s=8 + (size_max - 8) * rate, c=list(colors), alpha=0.8,
             edgecolors="white", lw=0.5,
         )  # fmt: skip
         ax.set_xlim(left=0)
         ax.set_xlabel(f"median amplitude ({unit})")
         ax.set_ylabel("depth (µm)")
+        if strips is not None:
+            strips.mark(ax)
+        for unit in units if names or (names is None and len(units) <= 40) else ():
+            text = unit_name(sorting, unit).removeprefix("unit ")
+            ax.annotate(text, (amplitude[unit], depth[unit]), (4, 3), textcoords="offset points", fontsize=6)
     return ax

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...analysis.results import current_results
+from ...checks import check_positive
 from ...errors import ParameterError
 from ...features.events import columns_of
-from ...io.export.complete import own_channels
+from ...io.export.complete import own_channels, peak_channels
 from ...per_channel import positions_of
+from ...recording.geometry import channel_groups, nearest_channels
+from ..canvas.apart import Apart, nearest_distance, probe_size
 from ..canvas.chosen import chosen_units, colors_of, unit_name, unit_panels
 from ..canvas.style import FAINT, INK, MUTED, axes_or_new, paper_style, shown_unit
-from ..recording.probe import nearest_distance
 from .templates import template_arrays
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: Axes | None = None) -> Axes:
     """Plot the locations of the units among the contacts.
+
+    Shanks, probes or tetrodes whose contacts have the same coordinates are drawn side by side, each with its units.
 
     Parameters
     ----------
@@ -54,7 +58,9 @@ def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: 
     node = current_results(sorting).get("unit_locations", sorting["units"].dataset)
     if "x" not in node or "y" not in node:
         raise ParameterError("the units have no locations; call xephys.analyze(sorting, recording, ['unit_locations'])")
+    apart = Apart.of(sorting["templates"].dataset, contacts)
     places = np.stack([node["x"].values, node["y"].values], axis=1).astype(np.float64)
+    places, contacts = apart.place(places, peak_channels(sorting)), apart.place(contacts)
     noise = sorting["units"]["label"].values.astype(str) == "noise"
     names = len(units) <= 40 if names is None else names
     with paper_style():
@@ -66,6 +72,7 @@ def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: 
                 text = unit_name(sorting, unit).removeprefix("unit ")
                 ax.annotate(text, places[unit], (4, 2), textcoords="offset points", fontsize=6, zorder=4)
         _fit(ax, np.concatenate([contacts, places[np.isfinite(places).all(axis=1)]]))
+        apart.label(ax)
     return ax
 
 
@@ -74,10 +81,11 @@ def plot_unit_probe_map(
     *,
     unit_ids: Any = None,
     n_units_max: int = 8,
+    n_channels_max: int = 64,
     n_columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot the peak-to-peak size of each unit's template at each contact, one panel per unit.
+    """Plot the peak-to-peak size of each unit's template at the contacts around it, one panel per unit.
 
     Parameters
     ----------
@@ -87,6 +95,8 @@ def plot_unit_probe_map(
         Units to draw; None draws those with the most spikes.
     n_units_max
         Largest number of panels if no units are named.
+    n_channels_max
+        Number of contacts per panel: those of the unit's shank nearest to its peak channel.
     n_columns
         Number of panels side by side.
     ax
@@ -111,19 +121,28 @@ def plot_unit_probe_map(
     """
     templates, contacts, _ = template_arrays(sorting)
     units = chosen_units(sorting, unit_ids, n_units_max)
+    check_positive(n_channels_max=n_channels_max)
     sizes = np.ptp(templates, axis=1)
     label = f"peak to peak ({shown_unit(sorting['templates']['templates'])})"
+    near = nearest_channels(
+        contacts, n_nearest=n_channels_max, groups=channel_groups(sorting["templates"].dataset)
+    )[peak_channels(sorting)[units]]  # fmt: skip
+    shown = [row[row >= 0] for row in near]
     with paper_style():
-        frame, grid = unit_panels(ax, len(units), n_columns=n_columns, size=(1.15, 2.6))
-        for place, (panel, unit) in enumerate(zip(grid.flat, units, strict=False)):
-            _contact_map(panel, contacts, sizes[unit], label=label)
+        width, height = (max(sides) for sides in zip(*(probe_size(contacts[own]) for own in shown), strict=True))
+        frame, grid = unit_panels(ax, len(units), n_columns=n_columns, size=(1.25, min(2.6, 0.8 + height / width)))
+        for place, (panel, unit, own) in enumerate(zip(grid.flat, units, shown, strict=False)):
+            _contact_map(panel, contacts[own], sizes[unit, own], label=label if _is_last(place, grid, units) else "")
             panel.set_title(unit_name(sorting, unit), fontsize=7, loc="center", pad=2)
             panel.set_xlabel("x (µm)")
             if place % grid.shape[1] == 0:
                 panel.set_ylabel("y (µm)")
-            else:
-                panel.set_yticklabels([])
     return frame
+
+
+def _is_last(place: int, grid: NDArray[Any], units: NDArray[Any]) -> bool:
+    """Whether a panel is the last of its row."""
+    return (place + 1) % grid.shape[1] == 0 or place + 1 == len(units)
 
 
 def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None = None) -> Axes:
@@ -161,21 +180,18 @@ def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None =
     info = schema.validate_recording(recording)
     contacts = positions_of(recording, why="a map of the activity")
     counts = np.bincount(np.asarray(table["channel_index"], np.int64), minlength=len(contacts))
+    apart = Apart.of(recording, contacts)
+    contacts = apart.place(contacts)
     with paper_style():
         ax = _probe_axes(ax, contacts)
         _contact_map(ax, contacts, counts / (info.n_samples / info.sampling_frequency), label="peaks (1/s)")
-        ax.set_xlabel("x (µm)")
-        ax.set_ylabel("y (µm)")
+        apart.label(ax)
     return ax
 
 
 def _probe_axes(ax: Axes | None, contacts: NDArray[np.float64]) -> Axes:
-    span, pitch = np.ptp(contacts, axis=0), nearest_distance(contacts)
-    width = float(np.clip(4.5 * (span[0] + 6 * pitch) / max(span[1], pitch), 2.2, 6.0))
-    ax = axes_or_new(ax, figsize=(width, 4.5))
+    ax = axes_or_new(ax, figsize=probe_size(contacts))
     ax.plot(*contacts.T, "s", color=FAINT, ms=3.5, zorder=1)
-    ax.set_xlabel("x (µm)")
-    ax.set_ylabel("y (µm)")
     return ax
 
 

@@ -12,6 +12,7 @@ from ...checks import check_positive
 from ...errors import ParameterError
 from ...recording.geometry import shank_labels
 from ...sorting import validate_sorting
+from ..canvas.apart import nearest_distance
 from ..canvas.style import (
     FAINT,
     INK,
@@ -23,7 +24,6 @@ from ..canvas.style import (
     shown_unit,
     unit_color,
 )
-from ..recording.probe import nearest_distance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -100,7 +100,8 @@ def _write_metrics(ax: Axes, sorting: xr.DataTree, results: dict[str, xr.Dataset
     known = [name for name in _METRICS if name in table and np.isfinite(float(table[name].values[unit]))]
     for row, name in enumerate(known):
         height = 0.98 - 0.2 * row
-        value, measure = float(table[name].values[unit]), str(table[name].attrs.get("units", "")).replace("u", "µ")
+        value, measure = float(table[name].values[unit]), str(table[name].attrs.get("units", ""))
+        measure = {"uV": "µV", "um": "µm"}.get(measure, measure)
         ax.text(0.0, height, name.replace("_", " "), transform=ax.transAxes, color=MUTED, fontsize=7, va="top")
         ax.text(
             1.0, height, f"{value:.4g} {measure}".strip(), transform=ax.transAxes, color=INK, fontsize=7, ha="right",
