@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import xephys
 from xephys.analysis.run import analyze
 from xephys.analysis.sparsity import METHODS
 from xephys.errors import ParameterError
+from xephys.simulation.sorting import truth_sorting
 from xephys.sorting import build_sorting
+from xephys.testing import simulate_recording
 
 
 def channels_of(found: xr.DataTree) -> list[list[int]]:
@@ -62,3 +65,13 @@ def test_a_missing_channel_is_refused(recording: xr.DataArray) -> None:
     )
     with pytest.raises(ParameterError, match="units name channels 99 to 99 and the recording has 16"):
         analyze(sorting, recording, ["sparsity"])
+
+
+@pytest.mark.parametrize("method", ["radius", "closest_channels"])
+def test_channels_are_of_the_units_own_tetrode(method: str) -> None:
+    parts = [simulate_recording(duration_s=3, n_channels=4, n_units=2, probe="tetrode", seed=seed) for seed in (0, 1)]
+    recording = xephys.aggregate_channels([one for one, _ in parts])
+    sorting = xephys.aggregate_units([truth_sorting(one, truth) for one, truth in parts])
+    assert (recording.x.values[:4] == recording.x.values[4:]).all()
+    found = analyze(sorting, recording, ["sparsity"], parameters={"sparsity": {"method": method}})
+    assert channels_of(found) == [[0, 1, 2, 3]] * 2 + [[4, 5, 6, 7]] * 2

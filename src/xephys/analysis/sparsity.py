@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
-from ..recording.geometry import padded
+from ..recording.geometry import channel_groups, padded
 from .reading import Reading, read_spikes
 from .results import Analysis
 from .subject import Subject
@@ -99,7 +99,12 @@ class Sparsity(NamedTuple):
 
 
 def _distances(subject: Subject, peak: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.norm(subject.positions[peak][:, None] - subject.positions[None], axis=2))
+    """Distance of each channel from a unit's peak channel; infinite for channels of another shank or group."""
+    distances = np.linalg.norm(subject.positions[peak][:, None] - subject.positions[None], axis=2)
+    groups = channel_groups(subject.recording)
+    if groups is not None:
+        distances[groups[peak][:, None] != groups[None]] = np.inf
+    return np.asarray(distances)
 
 
 def _radius(subject: Subject, peak: NDArray[np.int64], prior: Prior | None, given: dict[str, Any]) -> Any:
@@ -107,7 +112,8 @@ def _radius(subject: Subject, peak: NDArray[np.int64], prior: Prior | None, give
 
 
 def _closest(subject: Subject, peak: NDArray[np.int64], prior: Prior | None, given: dict[str, Any]) -> Any:
-    return _first(_distances(subject, peak), given["n_channels_max"])
+    distances = _distances(subject, peak)
+    return _first(distances, given["n_channels_max"]) & np.isfinite(distances)
 
 
 def _best(subject: Subject, peak: NDArray[np.int64], prior: Prior | None, given: dict[str, Any]) -> Any:
