@@ -154,6 +154,20 @@ def _noise_tiles(tiles: range, n_tiles: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(tiles[0], tiles[-1], min(n_tiles, len(tiles))).round().astype(np.int64))
 
 
+def _records_of(subject: Subject, reading: Reading, number: int) -> NDArray[Any]:
+    """Records of the spikes of a segment that anything is read for."""
+    first, last = subject.segment_bounds[number : number + 2]
+    used = np.flatnonzero((reading.wanted | reading.chosen)[first:last])
+    records = np.zeros(len(used), EVENT_DTYPE)
+    records["sample_index"] = subject.sample_index[first:last][used]
+    records["unit_index"] = subject.unit_index[first:last][used]
+    records["spike"] = used
+    records["wanted"], records["chosen"] = reading.wanted[first:last][used], reading.chosen[first:last][used]
+    if reading.peak_channels is not None:
+        records["channel_index"] = reading.peak_channels[records["unit_index"]]
+    return records
+
+
 def _stages(
     subject: Subject,
     reading: Reading,
@@ -164,16 +178,7 @@ def _stages(
     starts: NDArray[np.int64],
 ) -> list[Stage]:
     """Records of the spikes, their places if they are wanted, and what is taken from the tile."""
-    first, last = subject.segment_bounds[number : number + 2]
-    used = np.flatnonzero((reading.wanted | reading.chosen)[first:last])
-    records = np.zeros(len(used), EVENT_DTYPE)
-    records["sample_index"] = subject.sample_index[first:last][used]
-    records["unit_index"] = subject.unit_index[first:last][used]
-    records["spike"] = used
-    records["wanted"], records["chosen"] = reading.wanted[first:last][used], reading.chosen[first:last][used]
-    if reading.peak_channels is not None:
-        records["channel_index"] = reading.peak_channels[records["unit_index"]]
-    stages = [given_events_stage(records)]
+    stages = [given_events_stage(_records_of(subject, reading, number))]
     if reading.locate is not None:
         fields = [(name, "<f8") for name in reading.place_fields]
         stages.append(replace(reading.locate, dtype=np.dtype([*EVENT_DTYPE.descr, *fields])))
@@ -190,6 +195,7 @@ def _stages(
         reach = int(np.abs(reading.shifts).max(initial=0))
         before, after = max(before, reach), max(after, reach + 1)
     if reading.templates is not None:
+        first, last = subject.segment_bounds[number : number + 2]
         arrays.update(
             samples=subject.sample_index[first:last],
             units=subject.unit_index[first:last],

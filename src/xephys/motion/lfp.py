@@ -117,19 +117,8 @@ def estimate_motion_lfp(
         raise ParameterError(f"mincorr is {limits}; give at least one number between 0 and 1")
     info = schema.validate_recording(recording)
     check_depth_axis(recording)
-    n_samples = round(info.sampling_frequency * bin_s)
-    if n_samples < 1:
-        raise ParameterError(
-            f"bin_s is {bin_s:g} s and the recording has {info.sampling_frequency:g} samples per second; give at least "
-            f"{1 / info.sampling_frequency:g} s"
-        )
-    width_s = n_samples / info.sampling_frequency
-    n_bins = info.n_samples // n_samples
-    if n_bins < 2:
-        raise ParameterError(
-            f"bin_s is {bin_s:g} s and the recording lasts {info.n_samples / info.sampling_frequency:g} s: motion "
-            "needs at least two time bins"
-        )
+    n_samples = _samples_per_bin(info, bin_s)
+    width_s, n_bins = n_samples / info.sampling_frequency, info.n_samples // n_samples
     shanks = [_profile_weights(recording, shank) for shank in np.unique(shank_numbers(recording))]
     if not any(weights is not None for weights in shanks):
         raise RecordingError(
@@ -172,6 +161,28 @@ def estimate_motion_lfp(
         method="lfp",
         parameters=given | {"step_um": step_um, "speed_um_per_s": speed_um_per_s, "n_iterations": n_iterations},
     )
+
+
+def _samples_per_bin(info: schema.RecordingInfo, bin_s: float) -> int:
+    """Number of samples of a bin.
+
+    Raises
+    ------
+    ParameterError
+        If a bin is shorter than a sample, or there are fewer than two.
+    """
+    n_samples = round(info.sampling_frequency * bin_s)
+    if n_samples < 1:
+        raise ParameterError(
+            f"bin_s is {bin_s:g} s and the recording has {info.sampling_frequency:g} samples per second; give at least "
+            f"{1 / info.sampling_frequency:g} s"
+        )
+    if info.n_samples // n_samples < 2:
+        raise ParameterError(
+            f"bin_s is {bin_s:g} s and the recording lasts {info.n_samples / info.sampling_frequency:g} s: motion "
+            "needs at least two time bins"
+        )
+    return n_samples
 
 
 def _profile_weights(recording: xr.DataArray, shank: int) -> tuple[NDArray[np.float64], float] | None:

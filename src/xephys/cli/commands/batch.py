@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from ..console import console
 from ..options import Debug, Settings
 from ..settings import literal, split_settings
 from ..spoken import wrong_value
+
+if TYPE_CHECKING:
+    from ...pipeline.config.config import SortingPipelineConfig
 
 #: Passes over a recording that the bar of progress expects; more of them never move it back.
 PASSES = 4
@@ -46,23 +49,50 @@ def batch(
     """Sort, curate and compile many recordings. One that fails is reported, and the others are sorted; call it again
     to resume or to repeat what a changed configuration concerns.
     """
-    from rich.markup import escape
-    from rich.table import Table
-
     from ...errors import ParameterError
     from ...graph.scheduler import connect
-    from ...pipeline.batch.backends import get_backend_class
     from ...pipeline.batch.sort_recording import sort_multistream, sort_recording
-    from ...pipeline.batch.sources import absolute_path, find_groups
-    from ...pipeline.config.config import SortingPipelineConfig
+    from ...pipeline.batch.sources import find_groups
     from ...sorter.progress import shown_progress
 
-    files = [path for path in paths if path.suffix == ".toml"]
     recordings = [path for path in paths if path.suffix != ".toml"]
-    if len(files) > 1:
-        raise ParameterError(f"{len(files)} configurations are given; give one TOML file")
     if streams is not None and (len(recordings) != 1 or out is not None):
         raise ParameterError("--streams is for one path, with results beside it; leave out --out and other paths")
+    config = _configuration([path for path in paths if path.suffix == ".toml"], settings, reader, sorter)
+    groups = find_groups(recordings, sorter=config.sorter.sorter_name)
+    if dry_run:
+        _print_plan(config, groups)
+        return
+    seen = console(stderr=True).is_terminal and scheduler == "threads"  # workers have no terminal
+    with connect(scheduler), shown_progress(seen, n_passes=PASSES * len(groups)) as progress:
+        if streams is not None:
+            wanted = [name.strip() for name in streams.split(",")]
+            by_stream = sort_multistream(recordings[0], wanted, config, progress=progress)
+            results = [result for stream in by_stream.values() for result in stream]
+        else:
+            places = {} if out is None else _folders(out, recordings, groups)
+            results = list(sort_recording(recordings, config, **places, progress=progress))
+    _print_results(results)
+    if all(result.failure is not None for result in results):
+        raise ParameterError("no recording could be sorted; the table above says why for each")
+
+
+def _configuration(
+    files: list[Path], settings: list[str], reader: list[str], sorter: str | None
+) -> SortingPipelineConfig:
+    """The configuration of the file, changed by what the command line says.
+
+    Raises
+    ------
+    ParameterError
+        If there are several files, the sorter is named twice or does not exist, or a field is wrong.
+    """
+    from ...errors import ParameterError
+    from ...pipeline.batch.backends import get_backend_class
+    from ...pipeline.config.config import SortingPipelineConfig
+
+    if len(files) > 1:
+        raise ParameterError(f"{len(files)} configurations are given; give one TOML file")
     config = SortingPipelineConfig.from_toml(files[0]) if files else SortingPipelineConfig()
     given = {key: literal(value) for key, value in split_settings(settings).items()}
     reading = {key: literal(value) for key, value in split_settings(reader, option="--reader").items()}
@@ -75,36 +105,39 @@ def batch(
         with wrong_value(f"--sorter {sorter}"):
             get_backend_class(sorter)
         config = config.override(sorter_name=sorter)
-    groups = find_groups(recordings, sorter=config.sorter.sorter_name)
+    return config
+
+
+def _print_plan(config: SortingPipelineConfig, groups: list[Any]) -> None:
+    """The configuration, and which files are sorted together."""
     screen = console()
-    if dry_run:
-        screen.print(config.to_toml(), markup=False, highlight=False)
-        for group in groups:
-            screen.print(f"{group.name}: {', '.join(part.name for part in group.parts)}", markup=False)
-        return
-    places: dict[str, Any] = {}
-    if out is not None:
-        own = [group.name for group in groups]
-        if len(set(own)) < len(own):  # wells of several plates
-            own = [f"{absolute_path(path).parent.name}/{name}" for path, name in zip(recordings, own, strict=True)]
-        places = {
-            "results_folders": [out / name for name in own],
-            "intermediate_folders": [out / ".work" / name for name in own],
-        }
-    seen = console(stderr=True).is_terminal and scheduler == "threads"  # workers have no terminal
-    with connect(scheduler), shown_progress(seen, n_passes=PASSES * len(groups)) as progress:
-        if streams is not None:
-            wanted = [name.strip() for name in streams.split(",")]
-            by_stream = sort_multistream(recordings[0], wanted, config, progress=progress)
-            results = [result for stream in by_stream.values() for result in stream]
-        else:
-            results = list(sort_recording(recordings, config, **places, progress=progress))
+    screen.print(config.to_toml(), markup=False, highlight=False)
+    for group in groups:
+        screen.print(f"{group.name}: {', '.join(part.name for part in group.parts)}", markup=False)
+
+
+def _folders(out: Path, recordings: list[Path], groups: list[Any]) -> dict[str, list[Path]]:
+    """Folders of the results and of the work of each recording."""
+    from ...pipeline.batch.sources import absolute_path
+
+    own = [group.name for group in groups]
+    if len(set(own)) < len(own):  # wells of several plates
+        own = [f"{absolute_path(path).parent.name}/{name}" for path, name in zip(recordings, own, strict=True)]
+    return {
+        "results_folders": [out / name for name in own],
+        "intermediate_folders": [out / ".work" / name for name in own],
+    }
+
+
+def _print_results(results: list[Any]) -> None:
+    """A row for each recording: how it ended, and why if it failed."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for heading in ("recording", "status", "units", "seconds", ""):
         table.add_column(heading, overflow="fold")
     for one in results:
         row = (str(one.folder), one.status, str(one.n_curated_units), f"{one.wall_time_s:.1f}", one.error_message)
         table.add_row(*map(escape, row))
-    screen.print(table)
-    if all(result.failure is not None for result in results):
-        raise ParameterError("no recording could be sorted; the table above says why for each")
+    console().print(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -151,9 +151,6 @@ def shift_units(sorting: xr.DataTree, shifts: NDArray[np.int64], axes: SegmentAx
 
 def _columns(sorting: xr.DataTree, analyzed: xr.DataTree, config: SortingPipelineConfig) -> xr.Dataset:
     """The table of units from templates, spreads, noise and spike trains."""
-    from ...kernels.metrics.trains import split_trains
-    from ...kernels.metrics.violations import short_intervals
-
     node = analyzed["analysis/templates"].dataset
     channels, average, std = (node[name].values for name in ("channel_index", "average", "std"))
     nbefore, n_units = int(node.attrs["nbefore"]), len(channels)
@@ -170,24 +167,9 @@ def _columns(sorting: xr.DataTree, analyzed: xr.DataTree, config: SortingPipelin
     rows = np.arange(n_units)
     channel = channels[rows, best]
     noise = analyzed["analysis/noise_levels"]["noise_level"].values[channel]
-    spikes = sorting["spikes"].dataset
-    n_samples = np.atleast_1d(sorting.attrs["n_samples"])
-    segment = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(spikes.sizes["spike"], int)
-    trains = split_trains(
-        spikes["sample_index"].values + segment * (1 << 40), spikes["unit_index"].values, n_units=n_units
-    )
-    bounds = np.concatenate([[0], np.cumsum([len(train) for train in trains])]).astype(np.int64)
-    joined = np.concatenate([*trains, np.zeros(0, np.int64)]).astype(np.int64)
-    counts, duration_s = np.diff(bounds), n_samples.sum() / rate
-    short = short_intervals(joined, bounds, ISI_MS * 1e-3 * rate)
-    firing = counts / duration_s
-    hill = short / np.maximum(2 * counts * (ISI_MS - CENSORED_MS) * 1e-3, 1e-12) / np.maximum(firing, 1e-12)
-    percent = short / np.maximum(counts, 1)
-    method = config.curation.isi_violation_method
+    n_samples = int(np.sum(sorting.attrs["n_samples"]))
     columns = {
-        "num_spikes": counts,
-        "firing_rate": firing,
-        "isi_violations": hill if method == "hill" else percent,
+        **_train_columns(sorting, n_units, method=config.curation.isi_violation_method),
         "amplitude": heights[rows, best],
         "snr": heights[rows, best] / np.maximum(noise, 1e-9),
         "std_norm": spreads[rows, best],
@@ -207,8 +189,30 @@ def _columns(sorting: xr.DataTree, analyzed: xr.DataTree, config: SortingPipelin
             "channel_index": (("unit", "slot"), channels),
         },
         coords={"unit_id": ("unit", unit_ids_of(sorting))},
-        attrs={"nbefore": nbefore, "n_samples": int(n_samples.sum()), "sampling_frequency": rate},
+        attrs={"nbefore": nbefore, "n_samples": n_samples, "sampling_frequency": rate},
     )
+
+
+def _train_columns(sorting: xr.DataTree, n_units: int, *, method: str) -> dict[str, NDArray[Any]]:
+    """Counts, rates, and violations of the refractory period: Hill's estimate, or the share of short intervals."""
+    from ...kernels.metrics.trains import split_trains
+    from ...kernels.metrics.violations import short_intervals
+
+    rate = float(sorting.attrs["sampling_frequency"])
+    spikes = sorting["spikes"].dataset
+    n_samples = np.atleast_1d(sorting.attrs["n_samples"])
+    segment = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(spikes.sizes["spike"], int)
+    trains = split_trains(
+        spikes["sample_index"].values + segment * (1 << 40), spikes["unit_index"].values, n_units=n_units
+    )
+    bounds = np.concatenate([[0], np.cumsum([len(train) for train in trains])]).astype(np.int64)
+    joined = np.concatenate([*trains, np.zeros(0, np.int64)]).astype(np.int64)
+    counts, duration_s = np.diff(bounds), n_samples.sum() / rate
+    short = short_intervals(joined, bounds, ISI_MS * 1e-3 * rate)
+    firing = counts / duration_s
+    hill = short / np.maximum(2 * counts * (ISI_MS - CENSORED_MS) * 1e-3, 1e-12) / np.maximum(firing, 1e-12)
+    percent = short / np.maximum(counts, 1)
+    return {"num_spikes": counts, "firing_rate": firing, "isi_violations": hill if method == "hill" else percent}
 
 
 def _spread_of(

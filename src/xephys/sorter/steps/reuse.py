@@ -30,6 +30,7 @@ from .learned import Learned, check_fits, read_learned
 from .live import silent_stretches, without_echoes
 from .passes import Run
 from .prepare import flag_constant
+from .prepared import Prepared
 from .tidy import DEAD_MS, Origin, Units, are_above
 from .waveforms import mean_waveforms
 
@@ -86,40 +87,9 @@ def sort_learned(
     check_fits(known, recording)
     alive = flag_constant(recording, run, seed=p.seed)
     prepared = prepare_default(alive, p, run, learned=known)
-    white = on_their_device(prepared.whitened)
-    spikes = match_templates(
-        white,
-        templates=known.templates_without(prepared.filtered.coords["bad"].values),
-        match_threshold=LOWEST * p.match_threshold,
-        noise_gain=known.noise_gain,
-        amplitude_min=p.amplitude_min,
-        amplitude_max=p.amplitude_max,
-        freq_max_hz=p.freq_max_hz,
-    )
-    found = run.collect("match", localize_peaks(white, spikes))
-    above = select_records(found, are_above(found, known.templates, p.match_threshold))
-    matches = without_echoes(
-        above,
-        silent_stretches(recording, prepared.filtered, run),
-        prepared.whitened,
-        n_units=known.templates.sizes["unit"],
-        n_nearest=p.n_nearest,
-        guard_ms=p.ms_before + p.ms_after,
-    )
+    matches = _match_known(recording, prepared, p, run, known)
     units = follow_units(matches, known, first_sample=first_sample(recording), n_samples=recording.sizes["time"])
-    # Sample counts of the earlier waveforms, since at a slightly different rate a window in ms may round differently.
-    ms = 1e3 / float(recording.attrs["sampling_frequency"])
-    waveforms = learned["templates/templates"]
-    nbefore, n_samples = int(waveforms.attrs["nbefore"]), waveforms.sizes["sample"]
-    means = mean_waveforms(
-        prepared.filtered,
-        units.spikes,
-        run,
-        peak_channels=units.templates["channel_index"].values[:, 0],
-        ms_before=nbefore * ms,
-        ms_after=(n_samples - nbefore) * ms,
-        seed=p.seed,
-    )
+    means = _means_like(learned, prepared, units, run, seed=p.seed)
     few = np.bincount(units.spikes["unit_index"], minlength=units.templates.sizes["unit"]) < p.n_spikes_min
     seen = with_earlier_where(few, appearance_of(means, prepared), learned, prepared)
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
@@ -133,6 +103,49 @@ def sort_learned(
         log=log,
         unit_ids=learned["units"]["unit_id"].values,
         learned=known.nodes,
+    )
+
+
+def _match_known(
+    recording: xr.DataArray, prepared: Prepared, p: DefaultParameters, run: Run, known: Learned
+) -> Records:
+    """Matches of the learned templates above the threshold, without echoes beside silent channels."""
+    white = on_their_device(prepared.whitened)
+    spikes = match_templates(
+        white,
+        templates=known.templates_without(prepared.filtered.coords["bad"].values),
+        match_threshold=LOWEST * p.match_threshold,
+        noise_gain=known.noise_gain,
+        amplitude_min=p.amplitude_min,
+        amplitude_max=p.amplitude_max,
+        freq_max_hz=p.freq_max_hz,
+    )
+    found = run.collect("match", localize_peaks(white, spikes))
+    above = select_records(found, are_above(found, known.templates, p.match_threshold))
+    return without_echoes(
+        above,
+        silent_stretches(recording, prepared.filtered, run),
+        prepared.whitened,
+        n_units=known.templates.sizes["unit"],
+        n_nearest=p.n_nearest,
+        guard_ms=p.ms_before + p.ms_after,
+    )
+
+
+def _means_like(learned: xr.DataTree, prepared: Prepared, units: Units, run: Run, *, seed: int) -> xr.Dataset:
+    """Mean waveforms of the spikes, in the window of those of the earlier sorting."""
+    # Sample counts of the earlier waveforms, since at a slightly different rate a window in ms may round differently.
+    ms = 1e3 / float(prepared.filtered.attrs["sampling_frequency"])
+    waveforms = learned["templates/templates"]
+    nbefore, n_samples = int(waveforms.attrs["nbefore"]), waveforms.sizes["sample"]
+    return mean_waveforms(
+        prepared.filtered,
+        units.spikes,
+        run,
+        peak_channels=units.templates["channel_index"].values[:, 0],
+        ms_before=nbefore * ms,
+        ms_after=(n_samples - nbefore) * ms,
+        seed=seed,
     )
 
 
