@@ -92,7 +92,7 @@ SPIKEINTERFACE = (
     ForeignName("remove_if_exists", ("overwrite",)),
     ForeignName("verbose", ("progress",)),
     ForeignName("progress_bar", ("progress",)),
-    ForeignName("docker_image", (), "nothing runs in containers; everything is in this package"),
+    ForeignName("docker_image", (), "run_sorter and run_sorters run a sorter in a container; presets need none"),
     ForeignName("n_jobs", (), "Dask schedules: dask.config.set(num_workers=n), or a distributed client"),
     ForeignName("total_memory", (), "Dask schedules; chunk_duration_s of open_recording sets how much a task holds"),
     ForeignName("mp_context", (), "Dask schedules; for processes, start a distributed client"),

@@ -74,8 +74,8 @@ def export_kilosort(
     Notes
     -----
     The files of Pachitariu, Sridhar, Pennington and Stringer (2024), Nature Methods 21:914. Of the drift figures there
-    is only the scatter of spikes over time, since no drift is estimated here. The optional copies of preprocessed data
-    and of unfiltered state are not written.
+    is only the scatter of spikes over time; :func:`xephys.plot.plot_motion` draws an estimated motion. The optional
+    copies of preprocessed data and of unfiltered state are not written.
 
     Examples
     --------
