@@ -19,34 +19,36 @@ the second half.
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from harness import run_process, table, write_result
 from rat_contacts import N_CONTACTS, contact_places, contacts_left_out, sites_of
+from rat_intervals import (
+    FAR_SHARE_MAX,
+    SAMPLING_FREQUENCY,
+    Intervals,
+    by_probability,
+    compared,
+    intervals_of,
+    isolated,
+    other_figures,
+)
 from tracking import PEER, write_folder
 
 FOLDER = "chronic_rat_T182_bank1"
-SAMPLING_FREQUENCY, NBEFORE = 30_000.0, 15
+NBEFORE = 15
 #: Distance of the first row of contacts of the recorded bank from the tip, µm, and the number of its first electrode.
 FIRST_ROW_UM, FIRST_ELECTRODE = 4045.0, 385
-#: Interval histograms: bins of one millisecond, width of the smoothing in bins, and intervals that a unit must have.
-N_BINS, SMOOTHING, N_INTERVALS_MIN = 100, 1.0, 300
-#: Intervals from which on the counts of the bins are more than noise.
-N_INTERVALS_MANY = 1_000
 #: Strict tracks, beside the usual ones.
 STRICT: dict[str, Any] = {"probability_min": 0.9, "strictness": "conservative"}
-NEAR_UM, FAR_SHARE_MAX = 60.0, 0.6
 #: Contacts that pyDANT is given, where nine tenths of the units are: its time grows with the cube of their number.
 N_PEER_CONTACTS = 200
-#: Isolated units: refractory period, largest ratio of violations, and least share of the minutes with a spike.
-REFRACTORY_S, VIOLATIONS_MAX, PRESENCE_MIN, DURATION_S = 1.5e-3, 0.5, 0.9, 600
 
 
 def session(path: Path) -> xr.Dataset:
@@ -65,105 +67,6 @@ def session(path: Path) -> xr.Dataset:
         coords={"x": ("channel", x), "y": ("channel", FIRST_ROW_UM + y)},
         attrs={"sampling_frequency": SAMPLING_FREQUENCY, "nbefore": NBEFORE},
     )
-
-
-def isolated(path: Path) -> Any:
-    """(unit,): few intervals below the refractory period, and spikes throughout."""
-    with np.load(path) as stored:
-        spikes, offsets = stored["spike_samples"] / SAMPLING_FREQUENCY, stored["unit_offsets"]
-    out = np.zeros(len(offsets) - 1, np.bool_)
-    for unit, (start, stop) in enumerate(itertools.pairwise(offsets)):
-        train, n = np.sort(spikes[start:stop]), max(int(stop - start), 1)
-        violations = (np.diff(train) < REFRACTORY_S).sum() * DURATION_S / (2 * n**2 * REFRACTORY_S)
-        minutes = np.histogram(train, np.arange(0, DURATION_S + 1, 60))[0]
-        out[unit] = violations < VIOLATIONS_MAX and (minutes > 0).mean() >= PRESENCE_MIN
-    return out
-
-
-class Intervals(NamedTuple):
-    """Histograms of the intervals between spikes of the units of one day."""
-
-    shape: Any
-    """(unit, bin): scaled to a mean of 0 and a length of 1; NaN for units of few intervals"""
-    itself: Any
-    """(unit,): correlation of the first half of the intervals with the second half"""
-    many: Any
-    """(unit,): whether there are at least :data:`N_INTERVALS_MANY`"""
-
-
-def intervals_of(path: Path) -> Intervals:
-    with np.load(path) as stored:
-        spikes, offsets = stored["spike_samples"], stored["unit_offsets"]
-    n_units = len(offsets) - 1
-    shape, itself, many = np.full((n_units, N_BINS), np.nan), np.full(n_units, np.nan), np.zeros(n_units, np.bool_)
-    for unit, (start, stop) in enumerate(itertools.pairwise(offsets)):
-        intervals = np.diff(np.sort(spikes[start:stop])) / SAMPLING_FREQUENCY * 1e3
-        intervals = intervals[intervals <= N_BINS]
-        if len(intervals) >= N_INTERVALS_MIN:
-            shape[unit] = _histogram(intervals)
-            first, second = (_histogram(half) for half in np.array_split(intervals, 2))
-            itself[unit], many[unit] = first @ second, len(intervals) >= N_INTERVALS_MANY
-    return Intervals(shape, itself, many)
-
-
-def _histogram(intervals: Any) -> Any:
-    from scipy.ndimage import gaussian_filter1d
-
-    smooth = gaussian_filter1d(np.histogram(intervals, np.arange(N_BINS + 1))[0].astype(float), SMOOTHING)
-    return (smooth - smooth.mean()) / np.linalg.norm(smooth - smooth.mean())
-
-
-def compared(
-    units: xr.Dataset, track: Any, names: Sequence[str], intervals: Sequence[Intervals], kinds: dict[str, Any]
-) -> list[list[object]]:
-    """Rows of the table: pairs of days, pairs of units, and correlations of both kinds.
-
-    Parameters
-    ----------
-    units
-        Of tracks; see :func:`xephys.track_units`.
-    track
-        Track of each unit, by whatever method.
-    names
-        Of the days.
-    intervals
-        By day.
-    kinds
-        Names of kinds of units, and which units are of it, by day.
-    """
-    number, row = units["session"].values, units["row"].values
-
-    def of_units(by_day: Any) -> Any:
-        return np.array([by_day[s][r] for s, r in zip(number, row, strict=True)])
-
-    shape, itself = (of_units([getattr(day, field) for day in intervals]) for field in ("shape", "itself"))
-    depth, x, spike = units["y_registered"].values, units["x"].values, units["far_share"].values <= FAR_SHARE_MAX
-    i, j = np.triu_indices(len(number), 1)
-    known = np.isfinite(shape[i, 0]) & np.isfinite(shape[j, 0]) & (number[i] != number[j])
-    i, j = i[known], j[known]
-    same = track[i] == track[j]
-    near = (np.hypot(depth[i] - depth[j], x[i] - x[j]) < NEAR_UM) & spike[i] & spike[j]
-    value = (shape[i] * shape[j]).sum(axis=1)
-    days = np.sort(np.stack([number[i], number[j]]), axis=0)
-    chosen = {
-        f"{names[a]} – {names[b]}": (days[0] == a) & (days[1] == b)
-        for a, b in itertools.combinations(range(len(names)), 2)
-    } | {"all": np.ones(len(i), np.bool_)}
-    for name, by_day in kinds.items():
-        one = of_units(by_day).astype(np.bool_)
-        chosen[f"all, {name}"] = one[i] & one[j]
-    rows: list[list[object]] = []
-    for name, here in chosen.items():
-        matched = here & same
-        own = itself[np.unique(np.concatenate([i[matched], j[matched]]))]
-        ceiling = f"{own.mean():.2f}" if len(own) else ""
-        rows.append([name, *_typical(value[matched]), ceiling, *_typical(value[here & near & ~same])])
-    return rows
-
-
-def _typical(values: Any) -> list[object]:
-    """Number, median and mean."""
-    return [len(values), *([f"{np.median(values):.2f}", f"{values.mean():.2f}"] if len(values) else ["", ""])]
 
 
 def picture(tracks: xr.DataTree, intervals: Sequence[Intervals], path: Path) -> None:
@@ -265,12 +168,24 @@ def main() -> None:
     n_artifacts = int((units["far_share"].values > FAR_SHARE_MAX).sum())
     words = (
         f"Units a day: {np.bincount(units['session'].values).tolist()}, of which {n_artifacts} in all "
-        f"are artifacts; displacement at 4,500 µm, where most units are: {np.round(moved).tolist()} µm; tracks of 1, "
+        f"are artifacts; displacement at 4,500 µm, where most units are: {np.round(moved).tolist()} µm, relative "
+        f"to the days of one group, {motion['group'].values[0].tolist()}; tracks of 1, "
         f"2 and more units: {_lengths(units['track'].values)}. A track has several units of a day where these are "
         "parts of one neuron."
     )
     header = ["days", "pairs in a track", "median", "mean", "itself", "neighbors", "median", "mean"]
     parts = [words, table(header, compared(units, units["track"].values, names, intervals, kinds))]
+    parts += [
+        "Other figures of the same pairs, first those in a track, then neighbors: the mean by Fisher's z, what "
+        "histograms of their reliability can reach on average (`itself` by the formula of Spearman and Brown), and the "
+        "mean above divided by that:",
+        table(
+            ["days", *("pairs", "by z", "can reach", "of that"), *("neighbors", "by z", "can reach", "of that")],
+            other_figures(units, units["track"].values, intervals, kinds),
+        ),
+        "By the probability that the pair is one neuron, whether in a track or not:",
+        table(["probability", "pairs", "median", "mean"], by_probability(tracks, intervals)),
+    ]
     strict = xephys.track_units(days, names=names, **STRICT)["units"].to_dataset()
     said = ", ".join(f"`{name}={value!r}`" for name, value in STRICT.items())
     parts += [

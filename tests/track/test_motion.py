@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from xephys import add_session, track_units
+from xephys.kernels.track.motion import Matches
 from xephys.testing import simulate_sessions
+from xephys.track import motion as session_motion
 from xephys.track.motion import knots_of
 
 
@@ -43,6 +45,17 @@ def test_a_session_without_shared_neurons_is_unknown_and_has_no_influence():
     np.testing.assert_allclose(moved - moved.mean(), truth.shift_um - truth.shift_um.mean(), atol=0.5)
     added = add_session(track_units(sessions), stranger)
     assert not added["motion"]["known"].values[0, 4] and not added["motion"]["displacement_um"].values[0, 4].any()
+
+
+@pytest.mark.parametrize(("n_between", "expected"), [(0, [0, 0, 2, 2]), (4, [0, 0, 2, 2]), (5, [0, 0, 0, 0])])
+def test_groups_need_more_than_one_coincidence_between_them(n_between, expected):
+    """Four matches between two sessions and two others may be one pair of neurons that look alike."""
+    within = [(a, b, depth, depth) for a, b in ((0, 1), (2, 3)) for depth in range(0, 1000, 100)]
+    between = [(k % 2, 2 + k // 2 % 2, 500.0, 500.0 if k < n_between else 700.0 + 50 * k) for k in range(8)]
+    a, b, low, high = (np.array(column) for column in zip(*within, *between, strict=True))
+    some = Matches(a, b, low.astype(float), high.astype(float), np.ones(len(a)))
+    found = session_motion._groups(some, np.zeros((4, 1)), np.zeros(1), np.ones(4, bool))
+    assert found.tolist() == expected
 
 
 @pytest.mark.parametrize("seed", [7, 1])

@@ -19,6 +19,9 @@ MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
 #: A match with a smaller residual supports a displacement. It is accepted with this share of supporting matches, or if
 #: it has more of them than any other displacement has, by this number of standard deviations.
 SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.3, 4.5
+#: Two groups of several sessions need more supporting matches than this between them: one coincidence of two neurons is
+#: found again in every pair of sessions, up to four times where both groups have two.
+N_BETWEEN_MIN = 4
 #: Share from which on a match may support a displacement: no other pair of its units is as good.
 SHARE_SUPPORT = 0.5
 #: Largest displacement across the shank between two sessions, and matches that it needs.
@@ -169,6 +172,8 @@ def _groups(
         zero, one = np.zeros(int(across.sum()), np.int64), np.ones(int(across.sum()), np.int64)
         between = type(matches)(zero, one, *both, matches.weight[kept][across])
         holds[edge] = _supported(between, np.zeros((2, 1)), np.zeros(1)).all()
+        several = min((side == side[low]).sum(), (side == side[high]).sum()) > 1
+        holds[edge] &= not several or (np.abs(both[1] - both[0]) <= SUPPORT_UM).sum() > N_BETWEEN_MIN
     part = parts(holds)
     return np.asarray(np.unique(part, return_index=True)[1][part], np.int64)
 
