@@ -134,7 +134,7 @@ def plot_multicomp_graph(comparison: MultiSortingComparison, *, names: bool = Tr
         ax.set_xlim(-0.4, len(comparison.name_list) - 0.5)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-        ax.set_ylabel("units, those in most sortings on top")
+        ax.set_ylabel("units, most agreed on top")
     return ax
 
 

@@ -183,14 +183,16 @@ def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None =
     apart = Apart.of(recording, contacts)
     contacts = apart.place(contacts)
     with paper_style():
-        ax = _probe_axes(ax, contacts)
+        ax = _probe_axes(ax, contacts, beside=0.7)
         _contact_map(ax, contacts, counts / (info.n_samples / info.sampling_frequency), label="peaks (1/s)")
         apart.label(ax)
     return ax
 
 
-def _probe_axes(ax: Axes | None, contacts: NDArray[np.float64]) -> Axes:
-    ax = axes_or_new(ax, figsize=probe_size(contacts))
+def _probe_axes(ax: Axes | None, contacts: NDArray[np.float64], *, beside: float = 0.0) -> Axes:
+    """The given axes, or new ones in the proportions of the probe, with ``beside`` inches for a color bar."""
+    width, height = probe_size(contacts)
+    ax = axes_or_new(ax, figsize=(width + beside, height))
     ax.plot(*contacts.T, "s", color=FAINT, ms=3.5, zorder=1)
     return ax
 
