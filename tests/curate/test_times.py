@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.curate.times import samples_at
+from xephys.curate.times import one_of, samples_at, with_samples
 from xephys.errors import ParameterError
 from xephys.recording.axes import SegmentAxes
 from xephys.schema import make_recording
@@ -29,3 +29,18 @@ def test_bad_input_is_refused():
         samples_at(axes, np.array([np.inf]))
     with pytest.raises(ParameterError, match="segment_index runs from 0 to 1 of 1 segments"):
         samples_at(axes, np.array([1.0, 1.0]), [0, 1])
+
+
+def test_samples_come_from_one_source_and_are_whole():
+    one_of(spikes=None, times_s=[1.0])
+    for given, said in ({}, "no spikes are given"), ({"spikes": 1, "times_s": 2}, "spikes and times_s are given"):
+        with pytest.raises(ParameterError, match=f"{said}; give one of spikes, sample_index and times_s"):
+            one_of(**{"spikes": None, "sample_index": None, "times_s": None, **given})
+    axes = SegmentAxes(sampling_frequency=100.0)
+    nothing = {"sample_index": None, "times_s": None, "segment_index": None}
+    found = with_samples({"unit_index": [1]}, axes, **nothing | {"times_s": [0.5], "segment_index": [0.0]})
+    assert found["sample_index"].tolist() == [50] and found["segment_index"].dtype == np.int64
+    with pytest.raises(ParameterError, match=r"sample_index holds 2\.5; give whole numbers, or times_s"):
+        with_samples({"sample_index": [2.5]}, axes, **nothing)
+    with pytest.raises(ParameterError, match="no sample_index; they have unit_index"):
+        with_samples({"unit_index": [1]}, axes, **nothing)

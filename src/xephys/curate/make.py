@@ -19,7 +19,7 @@ from ..recording.axes import SegmentAxes
 from ..recording.segments import segments_of
 from ..sorting import build_sorting
 from ..templates.average import dense_templates, usual_channels
-from .times import samples_at
+from .times import one_of, with_samples
 
 #: Fields that identify matched spikes, whose ``amplitude`` is a multiple of the template.
 _MATCHED = {"unit_index", "amplitude", "gain", "sample_offset"}
@@ -104,23 +104,8 @@ def make_sorting(
         if templates is not None:
             check_these_channels(first, templates, what="templates")
         noise_levels = of_these_channels(first, noise_levels, what="noise_levels")
-    given = {"spikes": spikes, "sample_index": sample_index, "times_s": times_s}
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) != 1:
-        said = f"{' and '.join(named)} are given" if named else "no spikes are given"
-        raise ParameterError(f"{said}; give one of spikes, sample_index and times_s")
-    if segment_index is not None:
-        columns["segment_index"] = np.asarray(segment_index)
-    if sample_index is not None:
-        columns["sample_index"] = np.asarray(sample_index)
-    if times_s is not None:
-        columns["sample_index"] = samples_at(axes, _seconds(times_s), columns.get("segment_index"))
-    columns = {name: _whole_numbers(name, values) for name, values in columns.items()}
-    if "sample_index" not in columns:
-        known = ", ".join(map(str, columns)) or "nothing"
-        raise ParameterError(
-            f"the spikes have no sample_index; they have {known}: give sample_index, or times_s for times in seconds"
-        )
+    one_of(spikes=spikes, sample_index=sample_index, times_s=times_s)
+    columns = with_samples(columns, axes, sample_index=sample_index, times_s=times_s, segment_index=segment_index)
     names = columns.get("unit_index") if labels is None else of_one_kind(labels)
     ids, unit_index = _units(names, len(columns["sample_index"]), unit_ids, ignore, templates)
     kept = np.flatnonzero(unit_index >= 0)
@@ -147,41 +132,6 @@ def make_sorting(
         unit_ids=ids,
         preset="by hand",
     )
-
-
-def _seconds(times_s: Any) -> NDArray[np.float64]:
-    values = np.asarray(times_s)
-    if values.dtype.kind in "mM":
-        unit = (
-            "(times - start) / np.timedelta64(1, 's')" if values.dtype.kind == "M" else "times / np.timedelta64(1, 's')"
-        )
-        raise ParameterError(f"times_s holds {values.dtype} values; give seconds: {unit}")
-    return values.astype(np.float64)
-
-
-def _whole_numbers(name: str, values: Any) -> Any:
-    """The column; one that counts samples or segments, as integers.
-
-    Raises
-    ------
-    ParameterError
-        If a number in it is not whole.
-    """
-    values = np.asarray(values)
-    if name not in ("sample_index", "segment_index"):
-        return values
-    if values.dtype.kind not in "iufO":
-        raise ParameterError(f"{name} holds {values.dtype} values; give whole numbers")
-    if values.dtype.kind == "u" and values.max(initial=0) > np.iinfo(np.int64).max:
-        raise ParameterError(f"{name} holds {values.max()}, more than any recording has; correct it")
-    if values.dtype.kind in "iu":
-        return values
-    numbers = values.astype(np.float64)
-    odd = np.flatnonzero(numbers != np.round(numbers))
-    if len(odd):
-        seconds = ", or times_s if these are seconds" if name == "sample_index" else ""
-        raise ParameterError(f"{name} holds {numbers[odd[0]]:g}; give whole numbers{seconds}")
-    return numbers.astype(np.int64)
 
 
 def _axes(recording: Any, sampling_frequency: float | None, segment_index: Any) -> SegmentAxes:

@@ -84,15 +84,7 @@ def find_groups(
     listed = list(recording_files)
     if not listed:
         raise ParameterError("the list of recordings is empty; give at least one")
-    places = {}
-    for what, folders in (("inter", intermediate_folders), ("sorted", results_folders)):
-        if isinstance(folders, (str, Path)):
-            raise ParameterError(f"one folder is given, {str(folders)!r}; give a list with one for each recording")
-        if folders is not None and len(folders) != len(listed):
-            raise ParameterError(
-                f"{len(folders)} folders are given for {len(listed)} recordings ({what}); give one for each, or none"
-            )
-        places[what] = [None] * len(listed) if folders is None else [absolute_path(folder) for folder in folders]
+    places = _places_given({"inter": intermediate_folders, "sorted": results_folders}, len(listed))
     names = _names_of(listed)
     groups = []
     for number, (given, name) in enumerate(zip(listed, names, strict=True)):
@@ -123,6 +115,26 @@ def find_groups(
                 )
             used[place] = group.name
     return groups
+
+
+def _places_given(given: dict[str, Sequence[PathLike] | None], n: int) -> dict[str, list[Path | None]]:
+    """Folders of each of ``n`` recordings, by what they are for; None where one has to be chosen.
+
+    Raises
+    ------
+    ParameterError
+        If there is not one folder for each recording.
+    """
+    places: dict[str, list[Path | None]] = {}
+    for what, folders in given.items():
+        if isinstance(folders, (str, Path)):
+            raise ParameterError(f"one folder is given, {str(folders)!r}; give a list with one for each recording")
+        if folders is not None and len(folders) != n:
+            raise ParameterError(
+                f"{len(folders)} folders are given for {n} recordings ({what}); give one for each, or none"
+            )
+        places[what] = [None] * n if folders is None else [absolute_path(folder) for folder in folders]
+    return places
 
 
 def absolute_path(path: PathLike) -> Path:
