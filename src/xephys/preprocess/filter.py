@@ -288,6 +288,10 @@ def _design(order: int, corners_hz: Any, btype: str, ftype: str, rate: float, de
         from ..kernels.preprocess.butterworth import butterworth_bandpass
 
         return butterworth_bandpass(order, *corners_hz, sampling_frequency=rate)
+    if (btype, ftype, design) == ("highpass", "butter", {}) and corners_hz <= rate / 16:
+        from ..kernels.preprocess.butterworth import butterworth_highpass
+
+        return butterworth_highpass(order, corners_hz, sampling_frequency=rate)
     from scipy.signal import iirfilter
 
     try:

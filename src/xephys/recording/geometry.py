@@ -120,14 +120,23 @@ def warn_odd_spacing(recording: xr.DataArray) -> None:
 
 def _nearest_distances(positions: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """Distance from each contact to the nearest one of its group at another place."""
-    from scipy.spatial import cKDTree
-
     found = []
     for group in np.unique(groups):
         places = np.unique(positions[groups == group], axis=0)
         if len(places) > 1 and np.isfinite(places).all():
-            found.append(cKDTree(places).query(places, k=2)[0][:, 1])
+            found.append(_to_nearest(places))
     return np.concatenate(found) if found else np.empty(0)
+
+
+def _to_nearest(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance from each of several places to the nearest other one."""
+    if len(places) > 500:  # worth the tenth of a second that the import takes
+        from scipy.spatial import cKDTree
+
+        return np.asarray(cKDTree(places).query(places, k=2)[0][:, 1])
+    distances = _distances(places, None)
+    np.fill_diagonal(distances, np.inf)
+    return np.asarray(distances.min(axis=1))
 
 
 def shank_labels(recording: xr.DataArray) -> NDArray[np.str_]:

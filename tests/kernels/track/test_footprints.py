@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.lib.kriging import NUGGET, matern
+from xephys.kernels.lib.interpolate.kriging import NUGGET, matern
 from xephys.kernels.track.footprints import (
     aligned,
     far_shares,

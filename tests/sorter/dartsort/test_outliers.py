@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 import xephys
-from xephys.sorter.dartsort.outliers import without_outliers
+from xephys.sorter.dartsort.outliers import median_around, without_outliers
 
 LOOSE = {"speed_max_um_per_s": 500.0, "distance_max_um": 250.0, "n_bins": 51}
 
@@ -64,3 +65,11 @@ def test_bins_far_from_the_median_around_them_are_interpolated() -> None:
 def test_nothing_is_changed_if_there_is_nothing_to_interpolate_from() -> None:
     given = motion(np.array([[0.0], [900.0]]))
     assert without_outliers(given, **LOOSE) is given
+
+
+@pytest.mark.parametrize("n_bins", [1, 2, 3, 8, 51, 200])
+def test_the_median_around_a_bin_is_that_of_scipy(n_bins: int) -> None:
+    values = np.random.default_rng(0).standard_normal((2, 60, 3))
+    np.testing.assert_array_equal(
+        median_around(values, n_bins), median_filter(values, size=(1, n_bins, 1), mode="nearest")
+    )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xephys.kernels.lib.inner import kernel
+from xephys.kernels.lib.interpolate.spline import spline_through
 
 
 def shift_operators(basis: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,12 +37,12 @@ def shift_operators(basis: NDArray[np.float32], shifts: NDArray[np.float64]) -> 
     """
     n_samples = basis.shape[1]
     times = np.arange(n_samples, dtype=np.float64)
-    spline = CubicSpline(times, basis.astype(np.float64), axis=1)
+    spline = spline_through(times, basis.T.astype(np.float64))
     operators = np.empty((len(shifts), len(basis), len(basis)))
     for s, shift in enumerate(shifts):
         at = times - shift
         inside = (at >= 0) & (at <= n_samples - 1)
-        moved = np.where(inside, spline(np.clip(at, 0, n_samples - 1)), 0.0)
+        moved = np.where(inside, spline(np.clip(at, 0, n_samples - 1)).T, 0.0)
         operators[s] = moved @ basis.T.astype(np.float64)
     return operators
 

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from numba import njit
 
+from xephys.kernels.lib.loading import load_lightly
+
+load_lightly()
+
 #: Options of a kernel that Python calls. No wrapper is made with which C could call it: nothing does.
 KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True}
 #: Options of a kernel that only kernels call: no wrappers with which Python could call it, which take as long to

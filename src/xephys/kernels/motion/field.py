@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from xephys.kernels.lib.arrays import copy_values, zeros
 from xephys.kernels.lib.inner import kernel
+from xephys.kernels.lib.interpolate.spline import spline_through
 
 #: Number of samples that the mean over all depths of equal distance counts for, beside those seen at two depths.
 _PRIOR_SAMPLES = 50.0
@@ -57,7 +57,7 @@ def field_grid(n_rows: int, *, row_um: float, disp_max_um: float, step_um: float
     margin = int(np.ceil(shifts[-1] / row_um))
     rows = row_um * np.arange(n_rows)
     registered = row_um * np.arange(-margin, n_rows + margin)
-    between = CubicSpline(rows, np.eye(n_rows))
+    between = spline_through(rows, np.eye(n_rows))
     n_seen = n_rows - 1  # as many at a fraction of a row as elsewhere, so that likelihoods can be compared
     first = np.ceil(-shifts / row_um - 1e-9).astype(np.int64) + margin
     places = [registered[at : at + n_seen] + shift for at, shift in zip(first, shifts, strict=True)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
-from xephys.kernels.lib.kriging import interpolation_weights
+from xephys.kernels.lib.interpolate.kriging import interpolation_weights
 
 __all__ = ["feature_centers", "noise_kept", "register_features", "resting_channels", "without_template"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.kriging import interpolation_weights
+from xephys.kernels.lib.interpolate.kriging import interpolation_weights
 
 __all__ = ["factor_moving", "moving_templates"]
 

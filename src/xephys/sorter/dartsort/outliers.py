@@ -38,8 +38,6 @@ def without_outliers(
     >>> without_outliers(motion, speed_max_um_per_s=50, distance_max_um=250, n_bins=3).displacement_um.values.ravel()
     array([0., 1., 2., 3.], dtype=float32)
     """
-    from scipy.ndimage import median_filter
-
     values = motion["displacement_um"].transpose("shank", "time", "depth").values.astype(np.float64)
     times = motion["time"].values.astype(np.float64)
     if len(times) < N_TIMES_MIN:
@@ -50,12 +48,23 @@ def without_outliers(
     fast[:, 1:-1] = over[:, 1:] & over[:, :-1]
     # The first and the last bin have one neighbor, and one of the two is wrong: the neighbor if its other side is, too.
     fast[:, 0], fast[:, -1] = over[:, 0] & ~fast[:, 1], over[:, -1] & ~fast[:, -2]
-    far = np.abs(values - median_filter(values, size=(1, n_bins, 1), mode="nearest")) > distance_max_um
+    far = np.abs(values - median_around(values, n_bins)) > distance_max_um
     wrong = fast | far
     wrong &= ~wrong.all(axis=1, keepdims=True)  # nothing to interpolate from
     if not wrong.any():
         return motion
     return motion.assign(displacement_um=(("shank", "time", "depth"), _interpolated(values, ~wrong).astype(np.float32)))
+
+
+def median_around(values: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    """Median of ``n_bins`` bins of the second axis around each; before the first bin and after the last, these two.
+
+    It is the upper one of the two middle values if there are two.
+    """
+    before = n_bins // 2
+    wide = np.pad(values, ((0, 0), (before, n_bins - 1 - before), (0, 0)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(wide, n_bins, axis=1)
+    return np.asarray(np.partition(around, n_bins // 2, axis=-1)[..., n_bins // 2])
 
 
 def _interpolated(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
-from xephys.kernels.lib.kriging import LENGTH_UM, NUGGET, interpolation_weights, matern
+from xephys.kernels.lib.interpolate.kriging import LENGTH_UM, NUGGET, interpolation_weights, matern
 
 KNOWN = np.random.default_rng(0).uniform(0, 100, (12, 2))
 WANTED = np.random.default_rng(1).uniform(0, 100, (5, 2))
