@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import caching
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 #: Symbols that compiled code may refer to and that exist only after those imports: the seeds of Python's hashes, in
 #: dictionaries and sets. To load such code earlier would end the process.
@@ -32,11 +32,11 @@ def load_lightly() -> bool:
     True
     """
     kind: Any = caching.FunctionCache
+    if not all(hasattr(kind, name) for name in _PARTS) or not hasattr(rtsys, "initialize"):
+        return False
     whole = kind.load_overload
     if hasattr(whole, "whole"):  # it is done
         return True
-    if not all(hasattr(kind, name) for name in _PARTS) or not hasattr(rtsys, "initialize"):
-        return False
 
     def load(cache: Any, signature: Any, target: Any) -> Any:
         found = None

@@ -5,7 +5,7 @@ The module ``scipy.interpolate`` offers all kinds of them and takes a sixth of a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +32,16 @@ class Spline(NamedTuple):
         s = (places - self.knots[before])[:, None]
         cube, square, slope, value = (c[before] for c in self.coefficients)
         # In this order, in which SciPy adds.
-        return value + slope * s + square * (s * s) + cube * (s * s * s)
+        values: NDArray[np.float64] = value + slope * s + square * (s * s) + cube * (s * s * s)
+        return values
 
 
-def spline_through(knots: NDArray[np.float64], values: NDArray[np.float64]) -> Spline:
+def spline_through(knots: NDArray[Any], values: NDArray[np.float64]) -> Spline:
     """The spline through values at knots whose third derivative has no step at the second and the second last knot.
 
     Parameters
     ----------
-    knots : (n_knots,) float64
+    knots : (n_knots,)
         Ascending, at least two.
     values : (n_knots, n_curves) float64
         Finite.
