@@ -70,8 +70,11 @@ def pairs(sets: Sequence[str] | None = None) -> list[tuple[str, str]]:
     return [pair for pair in dict.fromkeys(found) if sets is None or pair[0] in sets]
 
 
-def run(*, quick: bool, folder: Path, sets: Sequence[str] | None = None, **given: Any) -> list[dict[str, Any]]:
+def run(
+    *, quick: bool, folder: Path, sets: Sequence[str] | None = None, choice: Sequence[str] | None = None, **given: Any
+) -> list[dict[str, Any]]:
     wanted = [("quick:0", OURS), ("quick:0", DEFAULT)] if quick else pairs(sets)
+    wanted = [pair for pair in wanted if choice is None or pair[1] in choice]
     return sorters.run(wanted, folder=folder, **given)
 
 
@@ -227,16 +230,17 @@ def main() -> None:
     parser.add_argument("--limit-s", type=float, default=sorters.LIMIT_S, help="time limit of one sort")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no sort runs on after so many minutes")
     parser.add_argument("--sets", nargs="+", help="some sets alone: prints, and writes no table")
+    parser.add_argument("--sorters", nargs="+", help="some sorters alone, such as dartsort-still, as with --sets")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         given = {"peers": options.peer, "limit_s": options.limit_s, "minutes": options.minutes}
-        runs = run(quick=options.quick, folder=folder, sets=options.sets, **given)
+        runs = run(quick=options.quick, folder=folder, sets=options.sets, choice=options.sorters, **given)
     runs = runs if options.quick else with_earlier(runs)
     parts = report(runs)
     peer_ran = any(made["state"] == "done" and made["sorter"] in PEERS for made in runs)
-    if options.quick or options.sets or not peer_ran:
+    if options.quick or options.sets or options.sorters or not peer_ran:
         print("\n\n".join(parts))
     else:
         write_result("dartsort", *parts)
