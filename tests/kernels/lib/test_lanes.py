@@ -10,6 +10,7 @@ from xephys.kernels.lib import lanes
 
 load_f32, load_f64, store = lanes.load_f32, lanes.load_f64, lanes.store
 splat_f32, fma, add, subtract = lanes.splat_f32, lanes.fma, lanes.add, lanes.subtract
+multiply = lanes.multiply
 smaller, larger, where_less, where_nan = lanes.smaller, lanes.larger, lanes.where_less, lanes.where_nan
 sum_lanes, smallest_lane, largest_lane = lanes.sum_lanes, lanes.smallest_lane, lanes.largest_lane
 count_less, transpose = lanes.count_less, lanes.transpose
@@ -26,6 +27,7 @@ def combined(a, b, out):
     store(out, 64, fma(x, y, splat_f32(np.float32(2.0))))
     store(out, 80, where_less(x, y, splat_f32(np.float32(1.0)), splat_f32(np.float32(-1.0))))
     store(out, 96, where_nan(x, splat_f32(np.float32(7.0)), x))
+    store(out, 112, multiply(x, y))
     return sum_lanes(x), smallest_lane(x), largest_lane(x), count_less(x, y)
 
 
@@ -64,10 +66,10 @@ def test_fetching_ahead_changes_nothing_even_outside_the_array():
 def test_operations_are_those_of_numpy():
     rng = np.random.default_rng(0)
     a, b = rng.integers(-50, 50, (2, 16)).astype(np.float32)
-    out = np.zeros(112, np.float32)
+    out = np.zeros(128, np.float32)
     assert combined(a, b, out) == (a.sum(), a.min(), a.max(), (a < b).sum())
-    expected = [a + b, a - b, np.minimum(a, b), np.maximum(a, b), a * b + 2, np.where(a < b, 1, -1), a]
-    np.testing.assert_array_equal(out.reshape(7, 16), expected)
+    expected = [a + b, a - b, np.minimum(a, b), np.maximum(a, b), a * b + 2, np.where(a < b, 1, -1), a, a * b]
+    np.testing.assert_array_equal(out.reshape(8, 16), expected)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -82,9 +84,9 @@ def test_lanes_that_are_less_are_listed_in_order(seed):
 def test_nan_is_handled_as_documented():
     a, b = np.ones(16, np.float32), np.full(16, 2.0, np.float32)
     a[5] = np.nan
-    out = np.zeros(112, np.float32)
+    out = np.zeros(128, np.float32)
     combined(a, b, out)
-    rows = out.reshape(7, 16)
+    rows = out.reshape(8, 16)
     assert rows[2, 5] == rows[3, 5] == 2.0  # the second operand, if either is NaN
     assert rows[6].tolist() == [7.0 if k == 5 else 1.0 for k in range(16)]
 

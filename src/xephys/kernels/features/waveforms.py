@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import kernel
+from xephys.kernels.lib.inner import inner, kernel
+from xephys.kernels.lib.lanes import LANES, add, load_f32, multiply, prefetch, splat_f32, store
 from xephys.kernels.lib.records import add_fields
 
 
@@ -237,7 +238,8 @@ def project_waveforms(
     channels = events["channel_index"].astype(np.int64)
     # Sample-major, so that the weights of all components for one sample are adjacent.
     taps = np.ascontiguousarray(components.T, dtype=np.float32)
-    table[field] = _project(traces, rows, channels, neighbors, taps, nbefore)
+    flat = np.ascontiguousarray(traces).reshape(-1)
+    table[field] = _project(flat, traces.shape[1], rows, channels, neighbors, taps, nbefore)
     return table
 
 
@@ -261,31 +263,84 @@ def _extract(
 @kernel
 def _project(
     traces: NDArray[np.float32],
+    n_channels: int,
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
     neighbors: NDArray[np.int32],
     taps: NDArray[np.float32],
     nbefore: int,
 ) -> NDArray[np.float32]:
+    """Projections (event, slot, component), given the traces as one row after another."""
     length, n_components = taps.shape
     n_slots = neighbors.shape[1]
+    width = (n_slots + LANES - 1) // LANES * LANES
     projections = zeros((rows.size, n_slots, n_components), np.float32)
-    values = empty(n_slots, np.float32)
-    sums = empty((n_components, n_slots), np.float32)
-    for i in range(rows.size):
-        slots = neighbors[channels[i]]
-        sums[:] = 0
-        for t in range(length):
-            row = traces[rows[i] - nbefore + t]
-            for j in range(n_slots):
-                values[j] = row[slots[j]] if slots[j] >= 0 else np.float32(0)
-            for p in range(n_components):
-                weight = taps[t, p]
-                component_sums = sums[p]
-                for j in range(n_slots):
-                    component_sums[j] += weight * values[j]
-        for j in range(n_slots):
-            if slots[j] >= 0:
-                for p in range(n_components):
-                    projections[i, j, p] = sums[p, j]
+    window = zeros(length * width, np.float32)
+    sums = empty(n_components * width, np.float32)
+    read = zeros(n_slots, np.uint64)
+    _project_each(traces, n_channels, rows, channels, neighbors, taps, nbefore, width, window, sums, read, projections)
     return projections
+
+
+@inner
+def _project_each(
+    traces: NDArray[np.float32],
+    n_channels: int,
+    rows: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    neighbors: NDArray[np.int32],
+    taps: NDArray[np.float32],
+    nbefore: int,
+    width: int,
+    window: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    read: NDArray[np.uint64],
+    projections: NDArray[np.float32],
+) -> None:
+    """One event after another, while the window of the next one is fetched: most of them are not in the cache.
+
+    In an empty slot the first channel is projected, which is quicker than a branch, and left out of the result.
+    """
+    n_slots, n_components = projections.shape[1:]
+    for i in range(rows.size):
+        following = min(i + 1, rows.size - 1)
+        lowest, highest = n_channels - 1, 0
+        for j in range(n_slots):
+            slot = neighbors[channels[following], j]
+            if slot >= 0:
+                lowest, highest = min(lowest, slot), max(highest, slot)
+            read[j] = max(neighbors[channels[i], j], 0)
+        for t in range(taps.shape[0]):
+            ahead = (rows[following] - nbefore + t) * n_channels
+            prefetch(traces, ahead + lowest)
+            prefetch(traces, ahead + highest)
+            here, there = np.uintp((rows[i] - nbefore + t) * n_channels), np.uintp(t * width)
+            for j in range(np.uintp(n_slots)):  # unsigned, which skips the check for negative indices
+                window[there + j] = traces[here + read[j]]
+        _project_window(window, taps, width, sums)
+        for j in range(n_slots):
+            if neighbors[channels[i], j] >= 0:
+                for p in range(n_components):
+                    projections[i, j, p] = sums[p * width + j]
+
+
+@inner
+def _project_window(
+    window: NDArray[np.float32], taps: NDArray[np.float32], width: int, sums: NDArray[np.float32]
+) -> None:
+    """Sums over the samples of a window in time order, sixteen slots and three components in registers."""
+    length, n_components = taps.shape
+    zero = splat_f32(np.float32(0))
+    for first in range(0, width, LANES):
+        for p in range(0, n_components, 3):
+            second, third = min(p + 1, n_components - 1), min(p + 2, n_components - 1)
+            a, b, c = zero, zero, zero
+            for t in range(length):
+                values = load_f32(window, t * width + first)
+                # Products are rounded before they are added, or a feature would depend on the processor.
+                a = add(a, multiply(splat_f32(taps[t, p]), values))
+                b = add(b, multiply(splat_f32(taps[t, second]), values))
+                c = add(c, multiply(splat_f32(taps[t, third]), values))
+            store(sums, p * width + first, a)
+            store(sums, second * width + first, b)
+            store(sums, third * width + first, c)

@@ -195,6 +195,10 @@ def _difference(builder: Any, a: Any, b: Any) -> Any:
     return builder.fsub(a, b)
 
 
+def _product(builder: Any, a: Any, b: Any) -> Any:
+    return builder.fmul(a, b)
+
+
 def _smaller(builder: Any, a: Any, b: Any) -> Any:
     return builder.select(builder.fcmp_ordered("<", a, b), a, b)
 
@@ -252,6 +256,7 @@ transpose: Any = intrinsic(_transpose)
 fma: Any = intrinsic(_fma)  # fma(a, b, c): a × b + c, rounded once where the processor can (AVX2, ARM64)
 add: Any = _binary(_sum)
 subtract: Any = _binary(_difference)
+multiply: Any = _binary(_product)
 smaller: Any = _binary(_smaller)  # smaller(a, b): b where either is NaN
 larger: Any = _binary(_larger)  # larger(a, b): b where either is NaN
 sum_lanes: Any = _reducer(_sum)
