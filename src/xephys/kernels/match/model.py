@@ -14,12 +14,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.arrays import empty, full, grown, zeros
-from xephys.kernels.lib.inner import KERNEL, kernel
+from xephys.kernels.lib.arrays import empty, grown, zeros
+from xephys.kernels.lib.inner import INNER, inner, kernel
+from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
 
 __all__ = ["MatchModel", "build_match_model", "shift_matrices"]
 
 SINC_HALF_WIDTH = 16
+#: Lags of an overlap that are summed together: eight registers of AVX2.
+LAGS = 32
 
 
 class MatchModel(TypedDict):
@@ -99,7 +102,7 @@ def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray
     return starts, partners[:n_pairs].copy()
 
 
-@njit(**KERNEL, fastmath={"contract"})
+@kernel
 def _tabulate_overlaps(
     shifted: NDArray[np.float64],
     temporal: NDArray[np.float64],
@@ -114,12 +117,38 @@ def _tabulate_overlaps(
 ) -> None:
     """Fill in the overlaps of the units from `first_unit` to before `last_unit`."""
     n_ranks, n_samples = temporal.shape[1:]
+    n_lags = (2 * n_samples - 1 + LAGS - 1) // LAGS * LAGS
+    slot_of = empty(n_channels, np.int64)
+    gram, total = empty((n_ranks, n_ranks)), empty(n_lags)
+    mixed = zeros(n_samples + n_lags)
+    _tabulate_each(
+        shifted, temporal, spatial, channels, starts, partners, overlaps, first_unit, last_unit, slot_of, gram, total,
+        mixed,
+    )  # fmt: skip
+
+
+@njit(**INNER, fastmath={"contract"})
+def _tabulate_each(
+    shifted: NDArray[np.float64],
+    temporal: NDArray[np.float64],
+    spatial: NDArray[np.float64],
+    channels: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    partners: NDArray[np.int32],
+    overlaps: NDArray[np.float32],
+    first_unit: int,
+    last_unit: int,
+    slot_of: NDArray[np.int64],
+    gram: NDArray[np.float64],
+    total: NDArray[np.float64],
+    mixed: NDArray[np.float64],
+) -> None:
+    """The last four arguments are working memory; ``mixed`` is zero beyond the samples that are written to."""
+    n_ranks, n_samples = temporal.shape[1:]
     n_slots = channels.shape[1]
     n_shifts = shifted.shape[1]
-    slot_of = full(n_channels, -1, np.int64)
-    mixed, total, gram = zeros(n_samples), zeros(2 * n_samples - 1), zeros((n_ranks, n_ranks))
     for u in range(first_unit, last_unit):
-        for c in range(n_channels):
+        for c in range(slot_of.size):
             slot_of[c] = -1
         for k in range(n_slots):
             if channels[u, k] >= 0:
@@ -138,18 +167,46 @@ def _tabulate_overlaps(
                 for lag in range(total.size):
                     total[lag] = 0.0
                 for a in range(n_ranks):
+                    used = False
                     for t in range(n_samples):
-                        mixed[t] = 0.0
+                        mixed[n_samples - 1 + t] = 0.0
                     for b in range(n_ranks):
-                        for t in range(n_samples):
-                            mixed[t] += gram[a, b] * shifted[u, shift, b, t]
-                    # Score of v at lag l (v starts l samples after u): sum_j v[j] * u[j + l].
-                    for j in range(n_samples):
-                        weight = temporal[v, a, j]
-                        for t in range(n_samples):
-                            total[t - j + n_samples - 1] += weight * mixed[t]
-                for lag in range(total.size):
+                        if gram[a, b] != 0.0:  # templates have fewer ranks than the table has room for
+                            used = True
+                            for t in range(n_samples):
+                                mixed[n_samples - 1 + t] += gram[a, b] * shifted[u, shift, b, t]
+                    if used:
+                        _add_lagged(temporal, (v * n_ranks + a) * n_samples, n_samples, mixed, total)
+                for lag in range(overlaps.shape[2]):
                     overlaps[pair, shift, lag] = total[lag]
+
+
+@inner
+def _add_lagged(
+    temporal: NDArray[np.float64],
+    first: int,
+    n_samples: int,
+    mixed: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> None:
+    """Add the score of v at each lag l (v starts l samples after u), sum_j v[j] u[j + l], `LAGS` of them in registers.
+
+    Samples at which u is zero are left out of a block of lags, or add nothing.
+    """
+    flat = temporal.reshape(-1)
+    for lag in range(0, total.size, LAGS):
+        s0, s1 = load_f64(total, lag), load_f64(total, lag + 8)
+        s2, s3 = load_f64(total, lag + 16), load_f64(total, lag + 24)
+        for j in range(max(0, n_samples - lag - LAGS), min(n_samples, 2 * n_samples - 1 - lag)):
+            weight, at = splat_f64(flat[first + j]), lag + j
+            s0 = fma(weight, load_f64(mixed, at), s0)
+            s1 = fma(weight, load_f64(mixed, at + 8), s1)
+            s2 = fma(weight, load_f64(mixed, at + 16), s2)
+            s3 = fma(weight, load_f64(mixed, at + 24), s3)
+        store(total, lag, s0)
+        store(total, lag + 8, s1)
+        store(total, lag + 16, s2)
+        store(total, lag + 24, s3)
 
 
 def build_match_model(
