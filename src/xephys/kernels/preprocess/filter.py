@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, inner, kernel
-from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
+from xephys.kernels.lib.lanes import fma, load_f64, prefetch, splat_f64, store
 
 WIDTH = 32  # channels filtered together: a cache line of int16, four float64 vectors
 ROWS = 64  # rows per block: 64 × 32 float64 is 16 KiB, at most half of the L1 cache
@@ -250,6 +250,9 @@ def _read(source, index, step, count, width, gain, block):  # type: ignore[no-un
         zero = splat_f64(0.0)
         for t in range(count):
             here = index + t * step
+            # The same row of the next block, in another page of memory, which no processor foresees.
+            prefetch(source, here + ROWS * step)
+            prefetch(source, here + ROWS * step + WIDTH // 2)
             for v in range(0, WIDTH, 8):
                 store(block, t * WIDTH + v, fma(load_f64(source, here + v), factor, zero))
     else:
