@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ import pytest
 from xephys.graph import run
 from xephys.graph.plan import Stage
 from xephys.graph.run import Program, Reader, run_events, run_partials, run_traces, visible_arrays
+from xephys.kernels.lib.dispatch import overwrites
 from xephys.kernels.preprocess.scale import fill_scaled, scale
 
 from . import toys
 
 TRACES = toys.samples()
 SEEN: list[tuple[int, int, bool]] = []
+OVERWRITTEN: list[bool] = []
 
 
 class Memory:
@@ -146,6 +149,31 @@ def test_each_event_belongs_to_exactly_one_chunk():
     for part, a, b in zip(parts, edges[:-1], edges[1:], strict=True):
         assert ((part["sample_index"] >= a) & (part["sample_index"] < b)).all()
     assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+@overwrites
+def wasteful_minima(traces, *, overwrite=False, **keywords):
+    OVERWRITTEN.append(overwrite)
+    found = toys.minima(traces, **keywords)
+    if overwrite:
+        traces[:] = 9.0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"), [([toys.SCALE], [], True), ([], [], False), ([toys.SCALE], [toys.WAVES], False)]
+)
+def test_only_the_last_kernel_of_a_tile_of_its_own_may_overwrite_it(before, after, expected):
+    OVERWRITTEN.clear()
+    source_before = TRACES.copy()
+    program, arrays, source = program_of(*before, toys.MINIMA, *after)
+    careful = run_events(program, arrays, source.read, 0, toys.N_SAMPLES)
+    program, arrays, source = program_of(*before, replace(toys.MINIMA, func=wasteful_minima), *after)
+    found = run_events(program, arrays, source.read, 0, toys.N_SAMPLES)
+    assert set(OVERWRITTEN) == {expected}
+    np.testing.assert_array_equal(TRACES, source_before)
+    assert len(found) > 100
+    assert found.tobytes() == careful.tobytes()
 
 
 def test_an_empty_range_has_no_events_of_the_right_dtype():

@@ -127,7 +127,7 @@ def run_traces(
     while last and program.device is None and calls[last - 1][0].is_pointwise:
         last -= 1
     with single_threaded_blas():
-        for tile_start, tile_stop, traces in _tiles(program, calls[:last], read, start, stop, come_back=True):
+        for tile_start, tile_stop, traces, _ in _tiles(program, calls[:last], read, start, stop, come_back=True):
             lo, hi = max(start, tile_start), min(stop, tile_stop)
             for row in range(0, tile_stop - tile_start, SUB_BLOCK_ROWS):
                 first, final = max(row, lo - tile_start), min(row + SUB_BLOCK_ROWS, hi - tile_start)
@@ -197,9 +197,10 @@ def _tiles(
     before: int = 0,
     after: int = 0,
     come_back: bool = False,
-) -> Iterator[tuple[int, int, Array]]:
+) -> Iterator[tuple[int, int, Array, bool]]:
     """Each tile touching ``[start, stop)`` after these trace stages, with ``before`` and ``after`` more rows.
 
+    The last item tells whether its traces were made for it alone, so that whoever reads them last may overwrite them.
     Tiles on a device stay there until the next one is asked for, or ``come_back`` at once to host memory.
     """
     if stop <= start:
@@ -222,16 +223,18 @@ def _tiles(
             with borrowing() as borrow:
                 given = reader(tile_start - lead, tile_stop + tail)
                 if program.device is None:
-                    yield tile_start, tile_stop, _chain(given, calls, tile_start - lead, borrow)
+                    traces = _chain(given, calls, tile_start - lead, borrow)
+                    yield tile_start, tile_stop, traces, not np.may_share_memory(traces, given)
+                    del traces
                     continue
                 with _DEVICE_TURN:
                     traces = _chain(given, calls, tile_start - lead, borrow)
                     if come_back:
                         traces = fetched(traces)
                     else:
-                        yield tile_start, tile_stop, traces
+                        yield tile_start, tile_stop, traces, False
                 if come_back:
-                    yield tile_start, tile_stop, traces  # copied from here while another thread has its turn
+                    yield tile_start, tile_stop, traces, False  # copied from here while another thread has its turn
                 del traces
 
 
@@ -298,14 +301,17 @@ def _event_tiles(
     before = max(step.before for step in program.steps[n_trace:])
     after = max(step.after for step in program.steps[n_trace:])
     with single_threaded_blas():
-        for tile_start, tile_stop, traces in _tiles(
+        for tile_start, tile_stop, traces, is_scratch in _tiles(
             program, calls[:n_trace], read, start, stop, before=before, after=after
         ):
             found: Any = None
-            for step, call in calls[n_trace:]:
+            for k, (step, call) in enumerate(calls[n_trace:], n_trace + 1):
                 view = traces[before - step.before : len(traces) - (after - step.after)]
                 given = () if found is None else (found,)
-                found = call(view, *given, before=step.before, after=step.after, start=tile_start + program.origin)
+                is_last = k == len(calls) and is_scratch and getattr(step.func, "can_overwrite", False)
+                more = {"overwrite": True} if is_last else {}
+                start_of_tile = tile_start + program.origin
+                found = call(view, *given, before=step.before, after=step.after, start=start_of_tile, **more)
             found = own_arrays(on_host(found), traces)
             del traces, view  # otherwise they would stay in memory beside the next tile
             yield tile_start, tile_stop, found

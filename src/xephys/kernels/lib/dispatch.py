@@ -161,6 +161,15 @@ def fills_float32(fill: Callable[..., None]) -> Callable[[Callable[P, R]], Calla
     return mark
 
 
+def overwrites(kernel: Callable[P, R]) -> Callable[P, R]:
+    """Mark an event kernel that needs no copy of the traces if it is called with ``overwrite=True``.
+
+    A run on the CPU says so to the last kernel that reads a tile's traces, if they were made for that tile alone.
+    """
+    kernel.can_overwrite = True  # type: ignore[attr-defined]
+    return kernel
+
+
 def twin_of(kernel: Callable[..., R]) -> Callable[..., R]:
     """The function of the same name in the kernel's companion file, which ends in ``_device``."""
     twin: Callable[..., R] = getattr(import_module(f"{kernel.__module__}_device"), kernel.__name__)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms import project_waveforms
-from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.dispatch import overwrites, with_device_twin
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.templates import match_templates, subtract_spikes
@@ -46,6 +46,7 @@ def _add_templates(
                         projection[event, j, p] += np.float32(amplitudes[event] * value)
 
 
+@overwrites
 @with_device_twin
 def match_and_project(
     traces: NDArray[np.float32],
@@ -57,6 +58,7 @@ def match_and_project(
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
     model: MatchModel,
+    overwrite: bool = False,
     **settings: Any,
 ) -> NDArray[np.void]:
     """Find the spikes of known templates in one tile, with the projections of their cleaned waveforms.
@@ -69,6 +71,8 @@ def match_and_project(
         Components in the window of the templates.
     neighbors : int32 (channel, k)
         Channels on which a spike with each peak channel is projected, padded with -1.
+    overwrite : bool
+        Whether the traces may be overwritten.
     model, **settings
         As for `match_templates`.
 
@@ -98,7 +102,7 @@ def match_and_project(
     """
     return cleaned_and_left(
         traces, before=before, after=after, start=start, nbefore=nbefore, components=components, neighbors=neighbors,
-        model=model, **settings,
+        model=model, overwrite=overwrite, **settings,
     )[0]  # fmt: skip
 
 
@@ -112,9 +116,13 @@ def cleaned_and_left(
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
     model: MatchModel,
+    overwrite: bool = False,
     **settings: Any,
 ) -> tuple[NDArray[np.void], NDArray[np.float32]]:
-    """The records of `match_and_project`, and the tile, including its halo, without any of its spikes."""
+    """The records of `match_and_project`, and the tile, including its halo, without any of its spikes.
+
+    The latter may take the place of the traces.
+    """
     n_samples = model["temporal"].shape[2]
     if components.shape[1] != n_samples:
         raise ValueError(
@@ -122,7 +130,7 @@ def cleaned_and_left(
         )
     first = start - before
     spikes = match_templates(traces, before=0, after=0, start=first, nbefore=nbefore, model=model, **settings)
-    residual = subtract_spikes(traces, spikes, start=first, nbefore=nbefore, model=model)
+    residual = subtract_spikes(traces, spikes, start=first, nbefore=nbefore, model=model, overwrite=overwrite)
     n_core = len(traces) - before - after
     own = spikes[(spikes["sample_index"] >= start) & (spikes["sample_index"] < start + n_core)]
     records = project_waveforms(

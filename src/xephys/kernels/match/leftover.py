@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xephys.kernels.detect.peaks import detect_locally_exclusive
 from xephys.kernels.detect.threshold_scan import PeakSign
 from xephys.kernels.features.waveforms import project_waveforms
+from xephys.kernels.lib.dispatch import overwrites
 from xephys.kernels.match.features import cleaned_and_left
 
 __all__ = ["LEFT", "match_and_look"]
@@ -18,6 +19,7 @@ __all__ = ["LEFT", "match_and_look"]
 LEFT = -1
 
 
+@overwrites
 def match_and_look(
     traces: NDArray[np.float32],
     *,
@@ -47,7 +49,7 @@ def match_and_look(
     good, peak_sign, exclude_sweep_samples
         As for `detect_locally_exclusive`.
     **settings
-        The model and the settings of `match_templates`.
+        The model and the settings of `match_templates`; ``overwrite=True`` if the traces may be overwritten.
 
     Returns
     -------

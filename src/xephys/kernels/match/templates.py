@@ -229,19 +229,22 @@ def subtract_spikes(
     start: int,
     nbefore: int,
     model: MatchModel,
+    overwrite: bool = False,
 ) -> NDArray[np.float32]:
     """Traces without the given spikes.
 
     Parameters
     ----------
     traces : float32 array of shape (sample, channel)
-        Not modified.
+        Not modified, unless they are to be overwritten.
     spikes : structured array of dtype `MATCH_DTYPE`
         In any order; parts outside the traces are ignored.
     start : int
         Absolute sample of the first row of `traces`.
     nbefore, model
         As for `match_templates`.
+    overwrite : bool
+        Return these traces instead of a copy.
 
     Returns
     -------
@@ -259,7 +262,7 @@ def subtract_spikes(
     >>> residual[:, 0].tolist()
     [1.0, -1.0, 1.0]
     """
-    residual, shifted_temporal = traces.copy(), model["shifted_temporal"]
+    residual, shifted_temporal = traces if overwrite else traces.copy(), model["shifted_temporal"]
     n_shifts = shifted_temporal.shape[1]
     shifts = np.rint(spikes["sample_offset"] * (n_shifts - 1)).astype(np.int64) + n_shifts // 2
     _subtract(
