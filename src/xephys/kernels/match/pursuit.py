@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import empty, full, grown, zeros
 from xephys.kernels.lib.inner import INNER, helper, inner, kernel
+from xephys.kernels.lib.lanes import LANES, count_less, load_f32, prefetch, splat_f32
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
@@ -87,6 +88,15 @@ def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
 
 
 @inner
+def _all_below(scores: NDArray[np.float32], start: int, minimum: float) -> bool:
+    """Whether all scores of a block are below a minimum; a NaN is not."""
+    lowest, n_below = splat_f32(minimum), 0
+    for t in range(start, start + SEARCH_SAMPLES, LANES):
+        n_below += count_less(load_f32(scores, t), lowest)
+    return n_below == SEARCH_SAMPLES
+
+
+@inner
 def _search(
     board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
 ) -> None:
@@ -98,11 +108,8 @@ def _search(
         for block in range(first, last + 1):
             start = block * SEARCH_SAMPLES
             stop = min(start + SEARCH_SAMPLES, n_samples)
-            n_above = 0
-            for t in range(np.uintp(start), np.uintp(stop)):  # unsigned, which skips the check for negative indices
-                n_above += scores[t] >= minimum
             best, best_sample = -np.inf, 0
-            if n_above:
+            if stop - start < SEARCH_SAMPLES or not _all_below(scores, start, minimum):
                 for t in range(start, stop):
                     if scores[t] >= minimum and _is_peak(scores, t):
                         _, gain = amplitude_and_gain(board.energies[unit], limits, np.float64(scores[t]))
@@ -143,8 +150,16 @@ def _add_spike(
     # Positions are unsigned, as in `_search`, and no views are made, which would count references atomically.
     scores, overlaps = board.scores, pairs.overlaps
     start, lag, size = np.uintp(low), np.uintp(low - sample + reach), np.uintp(high - low)
+    row_samples, row_lags = scores.shape[1], overlaps.shape[1] * overlaps.shape[2]
     for index in range(touched.size):
         other, pair = touched[index], pairs.starts[unit] + index
+        # What comes after next is fetched: neither the scores of a tile nor the overlaps of all pairs fit into a cache.
+        following = min(index + 2, touched.size - 1)
+        scores_ahead = touched[following] * row_samples + low
+        overlaps_ahead = (pairs.starts[unit] + following) * row_lags + shift * overlaps.shape[2] + low - sample + reach
+        for t in range(0, high - low, LANES):
+            prefetch(scores, scores_ahead + t)
+            prefetch(overlaps, overlaps_ahead + t)
         for t in range(size):
             scores[other, start + t] += scale * overlaps[pair, shift, lag + t]
     # One more sample than was changed, because a peak depends on its neighbors; more if a spike excludes others beyond
