@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..lib.kriging import NUGGET, matern
+from ..lib.interpolate.kriging import NUGGET, matern
 
 #: Rows of the grid, relative to the unit's depth.
 ROWS_UM = np.arange(-75.0, 76.0, 15.0)

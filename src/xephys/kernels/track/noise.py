@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..lib.kriging import matern
+from ..lib.interpolate.kriging import matern
 from .footprints import BATCH, grid_places, nearby
 
 #: Contacts at least this far from a unit tell its noise, if there are so many; nearer ones show its spikes.
