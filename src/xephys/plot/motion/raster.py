@@ -95,13 +95,7 @@ def plot_drift_raster(
     sample, depth = (np.asarray(table[name], np.float64) for name in ("sample_index", "y"))
     time, begin = sample / sampling_frequency + start_s, start_s
     if of_sorting:
-        lengths = np.array(samples_per_segment(spikes)) / sampling_frequency
-        if len(lengths) > 1:  # segments follow each other
-            index = np.asarray(table["segment_index"], np.int64)
-            time = samples_in_part(spikes) / sampling_frequency + np.cumsum([0.0, *lengths])[index]
-        else:
-            time, begin = spike_times_s(spikes), (segment_starts_s(spikes)[0] or 0.0)
-            begin += first_samples(spikes)[0] / sampling_frequency
+        time, begin = _seconds_of(spikes)
     shank, names = _shanks(spikes, table, recording)
     strips = Strips.of(depth, names) if len(names) > 1 else None
     if strips is not None:
@@ -129,6 +123,16 @@ def plot_drift_raster(
             place = 0.0 if strips is None else float(strips.offset_um(np.array(number)))
             draw_motion(ax, motion, shank=name, offset_um=place)
     return ax
+
+
+def _seconds_of(sorting: xr.DataTree) -> tuple[NDArray[np.float64], float]:
+    """Time of each spike, and of the first sample; segments follow each other from 0 on."""
+    rate = float(sorting.attrs["sampling_frequency"])
+    lengths = np.array(samples_per_segment(sorting)) / rate
+    if len(lengths) > 1:
+        index = np.asarray(sorting["spikes"]["segment_index"].values, np.int64)
+        return samples_in_part(sorting) / rate + np.cumsum([0.0, *lengths])[index], 0.0
+    return spike_times_s(sorting), (segment_starts_s(sorting)[0] or 0.0) + first_samples(sorting)[0] / rate
 
 
 def _shanks(
