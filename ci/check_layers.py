@@ -16,7 +16,8 @@ PACKAGE = "xephys"
 #: Folders and files of the package by layer, lowest first. A first name that is not listed is refused.
 LAYERS = {
     "base": {
-        "attributes", "calls", "checks", "errors", "foreign", "lazy", "limits", "typing", "written", "wrong_calls",
+        "attributes", "calls", "checks", "errors", "foreign", "lazy", "limits", "typing", "unit_mark", "written",
+        "wrong_calls",
     },
     "model": {"axis_labels", "per_channel", "regular_clock", "schema"},
     "kernels": {"kernels"},

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from .attributes import lines_of
+from .unit_mark import MADE_ON, UNKNOWN_STEP, size_steps
 from .written import show_value, write_call
 
 P = ParamSpec("P")
@@ -24,8 +25,6 @@ T = TypeVar("T")
 HISTORY = "history"
 #: Attribute of an estimate: the call that made it, the number of steps before that call, and a digest of its values.
 MADE_BY = "made_by"
-#: A step that cannot be replayed: something other than an operation changed the values.
-UNKNOWN_STEP = "unknown"
 
 _CURRENT: ContextVar[str] = ContextVar("xephys_operation", default="")
 
@@ -103,6 +102,8 @@ def _sign(result: Any, recording: Any, name: str, given: Mapping[str, Any]) -> N
         except TypeError:
             return  # an argument that text cannot hold, such as excerpts of traces
         attributes[MADE_BY] = f"{text}#{len(history)}#{_digest(result, history)}"
+        if getattr(recording, "dims", None) == ("time", "channel"):
+            attributes[MADE_ON] = "\n".join(size_steps(recording))
 
 
 def _step(name: str, given: Mapping[str, Any], history: list[str]) -> str:

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .errors import RecordingError
+from .unit_mark import check_made_on
 
 __all__ = [
     "bad_channels_of",
@@ -153,6 +154,8 @@ def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.fl
     ------
     RecordingError
         If their number is not that of the channels, or their unit is not that of the traces.
+    ParameterError
+        If they are of traces before or after another filter or the like.
     """
     noise_levels = of_these_channels(recording, noise_levels, what="noise_levels")
     levels = np.asarray(noise_levels)
@@ -163,6 +166,7 @@ def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.fl
         )
     units = getattr(noise_levels, "attrs", {}).get("units")
     check_unit(recording, units, what="the noise levels", made_by="estimate_noise_levels")
+    check_made_on(recording, noise_levels, what="the noise levels", made_by="estimate_noise_levels")
     return levels
 
 

@@ -13,10 +13,11 @@ import xarray as xr
 
 from . import schema
 from .attributes import lines_of
-from .calls import UNKNOWN_STEP, history_of
+from .calls import history_of
 from .checks import check_choice, hint_for
 from .errors import ParameterError
 from .typing import PathLike
+from .unit_mark import UNKNOWN_STEP
 from .written import read_call
 
 #: Steps that change where traces are computed or stored, but not their values.

@@ -21,6 +21,7 @@ from .checks import array_of_traces
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
 from .regular_clock import TIME_ATTRIBUTES, RegularClock, evenly_spaced
+from .unit_mark import SEGMENT_START, mark_unit, unit_is_stated
 
 __all__ = [
     "CHANNEL_COORDINATES",
@@ -78,9 +79,6 @@ CHANNEL_COORDINATES: dict[str, Variable] = _by_name(
 
 #: An array with more channels and fewer samples than this was probably given as (channel, time).
 CHANNELS_MAX = 10_000
-
-#: Attribute of a recording: time of sample 0 of its segment, in seconds. Slices keep it, so they know their place.
-SEGMENT_START = "segment_start_s"
 
 MOTION_VARIABLES: dict[str, Variable] = _by_name(
     Variable("shank", ("shank",), "iuUO", "", "identifier of the shank, as on the recording's channels"),
@@ -239,6 +237,7 @@ def make_recording(
         origin_s, first = float(start_s), 0
     array = array.assign_coords(time_coordinate(n_samples, rate, origin_s, first=first))
     array.attrs.update(sampling_frequency=rate, units=units)
+    mark_unit(array)
     return array
 
 
@@ -342,5 +341,6 @@ def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | Non
     wrapped.attrs["history"] = "\n".join([*lines_of(recording.attrs.get("history")), step])
     if units is not None:
         wrapped.attrs["units"] = units
+    mark_unit(wrapped, is_stated=units is not None or unit_is_stated(recording))
     wrapped.name = "traces"
     return wrapped

@@ -144,9 +144,13 @@ def _coordinates(labelled: Any) -> str:
     return _write_variables({dim: labelled.coords[dim] for dim in labelled.dims if dim in labelled.coords})
 
 
+#: Attributes that say how an estimate was made; they are not part of its values.
+_OF_ESTIMATES = ("made_by", "made_on")
+
+
 def _attributes(labelled: Any) -> str:
     plain = (bool, int, float, str, np.generic)
-    return write_value({str(k): v for k, v in labelled.attrs.items() if isinstance(v, plain) and k != "made_by"})
+    return write_value({str(k): v for k, v in labelled.attrs.items() if isinstance(v, plain) and k not in _OF_ESTIMATES})
 
 
 def _write_array(value: np.ndarray[Any, Any]) -> str:

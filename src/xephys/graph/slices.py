@@ -21,6 +21,10 @@ from .tasks import EXPRESSIONS, PLAN_ANNOTATION
 _SLICES = frozenset({"getitem", "slice", "shuffle"})
 
 
+#: The same with those that move samples, or between chunks.
+_MOVES = _SLICES | {"rechunk", "concatenate", "transpose", "reshape", "xarray"}
+
+
 @dataclass(frozen=True)
 class FoundPlan:
     """A plan found below an array: the name of the array that carries it, and the graphs of the slices in between."""
@@ -42,6 +46,19 @@ class Selection:
 def find_plan(array: da.Array) -> FoundPlan | None:
     """The nearest plan below an array, provided that only slices lie between."""
     return _find_in_expression(array.expr) if EXPRESSIONS else _find_in_layers(array)
+
+
+def is_computed(array: da.Array) -> bool:
+    """Whether an array's last step, by its name, is one of Dask's that computes values and not one of a plan.
+
+    Examples
+    --------
+    >>> is_computed(da.ones((4, 2)) * 2), is_computed((da.ones((4, 2)) * 2)[:2])
+    (True, False)
+    """
+    if array.name.split("-")[0] in _MOVES or find_plan(array) is not None:
+        return False
+    return EXPRESSIONS or bool(array.dask.dependencies.get(array.name))
 
 
 def _find_in_layers(array: da.Array) -> FoundPlan | None:

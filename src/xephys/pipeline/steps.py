@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
-from ..calls import UNKNOWN_STEP
 from ..checks import hint_for
 from ..errors import ParameterError
 from ..provenance import NEUTRAL, public_operations, replay, steps_of
 from ..recording.segments import segments_of, tree_of
+from ..unit_mark import UNKNOWN_STEP
 from ..written import read_call, write_call, write_value
 
 #: A step: its name, its name with parameters, or its call as text.

@@ -18,6 +18,7 @@ from ..graph.plan import Plan
 from ..recording.clock import start_time_s
 from ..recording.gaps import first_gap
 from ..recording.stages import recording_plan
+from ..unit_mark import carry_unit
 
 #: Maximum denominator of the ratio of two rates.
 _DENOMINATOR_MAX = 100_000
@@ -153,6 +154,7 @@ def _at_rate(recording: xr.DataArray, source: ResampledSource, plan: Plan) -> xr
     changed = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces", attrs=dict(recording.attrs))
     changed.attrs["sampling_frequency"] = rate
     changed.attrs[schema.SEGMENT_START] = start_time_s(recording)
+    carry_unit(changed, recording)
     if "time" not in recording.coords:
         return changed
     clock = schema.clock_of(recording)

@@ -13,6 +13,7 @@ from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
 from ..per_channel import of_these_channels
 from ..recording.stages import extend_recording
+from ..unit_mark import check_unit_stated
 
 
 @operation
@@ -26,7 +27,8 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     gain, offset
         One number, or one per channel.
     units
-        Unit of the result; that of the recording if None.
+        Unit of the result; that of the recording if None. Alone, it states the unit of traces that were changed by
+        other means, such as arithmetic: ``scale(0.195 * recording, units="uV")``.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def to_uv(recording: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     RecordingError
-        If the channels have no gain, or it is 0 for some.
+        If the channels have no gain, it is 0 for some, or the traces are no counts, or were changed by arithmetic.
 
     Examples
     --------
@@ -80,6 +82,12 @@ def to_uv(recording: xr.DataArray) -> xr.DataArray:
     info = schema.validate_recording(recording)
     if info.units == "uV":
         return recording
+    if info.units != "counts":
+        raise RecordingError(
+            f"the traces are in {info.units!r}, and gains turn counts into microvolts; convert before the step that "
+            "changed the unit, such as whiten or zscore"
+        )
+    check_unit_stated(recording, why="conversion to microvolts")
     if "gain_to_uv" not in recording.coords:
         raise RecordingError(
             "the channels have no gain, so counts cannot become microvolts; give gain_to_uv= to open_recording, "

@@ -18,6 +18,7 @@ from ..graph.plan import Stage
 from ..per_channel import check_these_channels, check_unit
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
+from ..unit_mark import check_made_on
 from .noise_covariance import noise_covariance
 from .whiten_global import whiten_global
 from .whiten_local import whiten_local
@@ -109,7 +110,8 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If the matrix was estimated for another number of channels.
+        If the matrix was estimated for another number of channels, or of traces before or after another filter or the
+        like.
     RecordingError
         If it was estimated for other channels, for these in another order, or in another unit.
 
@@ -134,6 +136,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     check_these_channels(recording, whitening, what="the whitening matrix")
     units = str(whitening.attrs["units"]).removeprefix("1/") if "units" in whitening.attrs else None
     check_unit(recording, units, what="the traces of the whitening matrix", made_by="estimate_whitening")
+    check_made_on(recording, whitening, what="the whitening matrix", made_by="estimate_whitening")
     stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed_weights(whitening))
     return extend_recording(recording, stage, units="noise")
 

@@ -14,6 +14,7 @@ from .. import schema
 from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.compose.join import arrays_beside
+from ..unit_mark import carry_unit
 from .slicing import select_channels, start_time_s
 from .stages import as_lazy, recording_plan
 
@@ -68,6 +69,7 @@ def aggregate_channels(recordings: Iterable[xr.DataArray]) -> xr.DataArray:
     first = parts[0]
     whole = xr.DataArray(data, dims=first.dims, coords=coordinates, name=first.name)
     whole.attrs = {name: value for name, value in first.attrs.items() if name != "probegroup"}
+    carry_unit(whole, *parts)
     if "time" not in first.coords:
         return whole
     indexes = {"time": first.xindexes["time"]} if "time" in first.xindexes else {}

@@ -7,6 +7,7 @@ import xarray as xr
 
 from .. import schema
 from ..per_channel import bad_channels_of
+from ..unit_mark import unit_is_stated
 from .geometry import shank_numbers
 from .slicing import start_time_s
 
@@ -83,6 +84,8 @@ def _scaling(recording: xr.DataArray, units: str) -> str:
         return "in microvolts"
     if "gain_to_uv" not in recording.coords:
         return "counts; the gain is unknown (thresholds are relative to the noise, amplitudes stay counts)"
+    if not unit_is_stated(recording):
+        return "unknown: counts with gains that were changed by arithmetic or the like (see scale)"
     gains = np.unique(recording.gain_to_uv.values)
     text = f"{gains[0]:.4g}" if len(gains) == 1 else f"{gains[0]:.4g} to {gains[-1]:.4g}"
     return f"{text} µV per count"

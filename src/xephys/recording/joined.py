@@ -14,6 +14,7 @@ from ..errors import ParameterError, RecordingError
 from ..graph.compose.join import join_arrays, joined_starts
 from ..per_channel import bad_channels_of
 from ..schema import SEGMENT_START, time_coordinate
+from ..unit_mark import carry_unit
 from .clock import on_segment_axis, start_time_s
 from .segments import append_segments, segments_of, tree_of
 from .slicing import sample_slice
@@ -74,7 +75,7 @@ def concatenate_segments(
     layout = {"n_samples": lengths, "bridge": bridge, "start_s": [start_time_s(segment) for segment in segments]}
     layout["segment_start_s"] = [segment.attrs.get(SEGMENT_START) for segment in segments]
     joined.attrs |= {SEGMENT_START: 0.0, JOINED: json.dumps(layout)}
-    return joined.assign_coords(time_coordinate(len(data), rate))
+    return carry_unit(joined.assign_coords(time_coordinate(len(data), rate)), *segments)
 
 
 @operation

@@ -7,20 +7,23 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
-from ..calls import HISTORY, UNKNOWN_STEP, history_of
+from ..calls import HISTORY, history_of
 from ..graph.build import plan_of, root_plan, to_dask
 from ..graph.plan import Plan, Stage
+from ..graph.slices import is_computed
+from ..unit_mark import UNKNOWN_STEP, changed_by_hand
 from .clock import first_by_time
 
 
 def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
     """A valid recording with one more trace stage; coordinates are kept, units set, and the history extended.
 
-    Operations validate their input once, and this function relies on it. A recording that lost its plan gets an unknown
-    step in its history, since arithmetic may have changed it.
+    Operations validate their input once, and this function relies on it. A recording that something other than an
+    operation has changed, such as arithmetic, gets an unknown step in its history.
     """
     data = to_dask(recording_plan(recording).then(stage))
-    if history_of(recording) and recording.chunks is not None and plan_of(recording.data) is None:
+    is_opaque = recording.chunks is not None and is_computed(recording.data)
+    if changed_by_hand(recording) or (history_of(recording) and is_opaque):
         recording = recording.assign_attrs({HISTORY: "\n".join([*history_of(recording), UNKNOWN_STEP])})
     return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
 

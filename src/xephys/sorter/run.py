@@ -21,6 +21,7 @@ from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
 from ..recording.stages import as_lazy
 from ..typing import PathLike
+from ..unit_mark import check_unit_stated
 from .presets import DEFAULT_PRESET, Preset, Sorter, find_preset, read_parameters
 from .progress import shown_progress
 from .segments import join_segments, sorting_of_segments
@@ -161,6 +162,7 @@ def sort_with(
                 progress=progress,
             )  # fmt: skip
     schema.validate_recording(recording)
+    check_unit_stated(recording, why="a sort")
     warn_odd_spacing(recording)
     check_not_filtered_away(recording, parameters.band_hz)
     is_chosen = parameters.band_hz != preset.model().band_hz

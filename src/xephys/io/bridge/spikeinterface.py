@@ -15,6 +15,7 @@ from ...graph.source import BinarySource, chunked_array
 from ...recording.clock import first_by_time, segment_start_s
 from ...recording.segments import check_alike, segments_of, tree_of
 from ...schema import SEGMENT_START, clock_of, make_recording, validate_recording
+from ...unit_mark import check_unit_stated
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import source_of
@@ -98,6 +99,8 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
     check_alike(segments)
     first = segments[0]
     validate_recording(first)
+    for segment in segments:
+        check_unit_stated(segment, why="a recording for SpikeInterface")
     probegroup = probegroup_of(first)
     return XarrayRecording(
         segments=[_encoded_segment(segment) for segment in segments],

@@ -20,6 +20,7 @@ from ...graph.source import chunked_array
 from ...recording.clock import on_segment_axis
 from ...recording.segments import check_alike, segments_of, tree_of
 from ...schema import validate_recording
+from ...unit_mark import check_unit_stated
 from ...typing import PathLike
 from ..bridge.spikeinterface import from_spikeinterface, times_of, to_spikeinterface
 from ..read.binary import allocate, write_rows
@@ -87,6 +88,8 @@ def save_recording(
         raise ParameterError(f"format {format!r} cannot be written; choose 'zarr' or 'binary'")
     segments = segments_of(recording)
     check_alike(segments)
+    for segment in segments:
+        check_unit_stated(segment, why="a stored recording")
     target = Path(path)
     kind = sample_type(segments[0].dtype if dtype is None else dtype)
     n_bytes = sum(segment.size for segment in segments) * kind.itemsize

@@ -16,6 +16,7 @@ from ...per_channel import bad_channels_of
 from ...recording.clock import start_time_s
 from ...recording.geometry import shank_numbers
 from ...recording.slicing import select_channels, time_slice
+from ...unit_mark import check_unit_stated
 from ..canvas.style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def plot_traces(
     traces: NDArray[Any] = np.asarray(window.values, np.float32)[:, order]
     unit = info.units
     if unit == "counts" and "gain_to_uv" in window.coords:
+        check_unit_stated(window, why="a picture in microvolts")
         offset = window.offset_to_uv.values[order] if "offset_to_uv" in window.coords else 0.0
         traces, unit = traces * window.gain_to_uv.values[order] + offset, "uV"
     unit = "µV" if unit == "uV" else unit

@@ -15,6 +15,7 @@ from ...graph.plan import Stage
 from ...per_channel import bad_channels_of
 from ...recording.slicing import select_channels
 from ...recording.stages import recording_plan
+from ...unit_mark import carry_unit
 
 
 @operation
@@ -122,4 +123,4 @@ def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
             {"time": recording.coords["time"]} if index is None else xr.Coordinates.from_xindex(index)
         )
     padded.attrs = dict(recording.attrs)
-    return padded
+    return carry_unit(padded, recording)
