@@ -150,7 +150,8 @@ _OF_ESTIMATES = ("made_by", "made_on")
 
 def _attributes(labelled: Any) -> str:
     plain = (bool, int, float, str, np.generic)
-    return write_value({str(k): v for k, v in labelled.attrs.items() if isinstance(v, plain) and k not in _OF_ESTIMATES})
+    own = {str(k): v for k, v in labelled.attrs.items() if k not in _OF_ESTIMATES}
+    return write_value({k: v for k, v in own.items() if isinstance(v, plain)})
 
 
 def _write_array(value: np.ndarray[Any, Any]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xephys
+from xephys.errors import XephysWarning
 from xephys.pipeline import SortingPipelineConfig
 from xephys.pipeline.batch.units import extremum_shifts, measure_units, shift_units
 from xephys.recording.axes import SegmentAxes
@@ -61,3 +62,13 @@ def test_a_positive_unit_is_aligned_to_its_maximum() -> None:
     template[0, 8], template[0, 12] = -2.0, 9.0
     assert extremum_shifts(template, 10, pos_peak_thresh=2.0).tolist() == [2]
     assert extremum_shifts(template, 10, pos_peak_thresh=5.0).tolist() == [-2]
+
+
+def test_a_corner_that_the_rate_does_not_allow_is_lowered_with_a_warning() -> None:
+    traces = np.random.default_rng(0).normal(0, 10, (20_000, 2)).astype("float32")
+    recording = xephys.make_recording(
+        traces, sampling_frequency=10_000.0, units="uV", coordinates={"x": [0.0, 0.0], "y": [0.0, 20.0]}
+    )
+    sorting = xephys.make_sorting(sample_index=[500, 900], labels=[1, 1], recording=recording)
+    with pytest.warns(XephysWarning, match=r"freq_max is 6000 Hz, above 0\.49 of the rate, 10000 Hz; .* up to 4900 Hz"):
+        measure_units(sorting, recording, SortingPipelineConfig())

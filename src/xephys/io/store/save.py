@@ -20,8 +20,8 @@ from ...graph.source import chunked_array
 from ...recording.clock import on_segment_axis
 from ...recording.segments import check_alike, segments_of, tree_of
 from ...schema import validate_recording
-from ...unit_mark import check_unit_stated
 from ...typing import PathLike
+from ...unit_mark import check_unit_stated
 from ..bridge.spikeinterface import from_spikeinterface, times_of, to_spikeinterface
 from ..read.binary import allocate, write_rows
 from ..read.properties import coordinates_of_properties, properties_of

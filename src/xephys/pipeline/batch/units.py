@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...analysis.run import analyze
+from ...errors import warn_user
 from ...preprocess.filter import bandpass_filter
 from ...recording.axes import SegmentAxes
 from ...recording.segments import segments_of, tree_of
@@ -21,6 +23,8 @@ RADIUS_UM = 200.0
 ISI_MS, CENSORED_MS = 1.5, 0.0
 #: The search for a template's extremum ends where it has decayed to this share of it.
 DECAYED, HALF_WIDTH = 0.01, 0.75
+#: Maximum upper corner of the band-pass, as a fraction of the sampling rate.
+CORNER_OF_RATE = 0.49
 
 
 class UnitTable(NamedTuple):
@@ -49,15 +53,15 @@ def measure_units(
     sorting
         Sorting of the recording.
     recording
-        The raw recording or a tree of segments; it is filtered here to ``freq_min`` to ``freq_max``.
+        The raw recording or a tree of segments; it is filtered here to ``freq_min`` to ``freq_max``,
+        or as far as the rate allows.
     config
         Groups ``recording``, ``waveform`` and ``execution`` (seed) are used.
     """
     band = config.recording
-    filtered = [
-        bandpass_filter(part, freq_min_hz=band.freq_min, freq_max_hz=min(band.freq_max, 0.49 * _rate(part)))
-        for part in segments_of(recording)
-    ]
+    parts = segments_of(recording)
+    highest_hz = _highest_corner_hz(parts, band.freq_max)
+    filtered = [bandpass_filter(part, freq_min_hz=band.freq_min, freq_max_hz=highest_hz) for part in parts]
     traces = filtered[0] if len(filtered) == 1 else tree_of(filtered)
     analyzed = _analyzed(sorting, traces, config)
     shifts = extremum_shifts(*_main_templates(analyzed), pos_peak_thresh=config.waveform.pos_peak_thresh)
@@ -68,8 +72,17 @@ def measure_units(
     return UnitTable(sorting, _columns(sorting, analyzed, config))
 
 
-def _rate(recording: xr.DataArray) -> float:
-    return float(recording.attrs["sampling_frequency"])
+def _highest_corner_hz(parts: Sequence[xr.DataArray], freq_max: float) -> float:
+    """The upper corner that the rate of the recording allows; a warning says so if it is lower than wanted."""
+    rate = min(float(part.attrs["sampling_frequency"]) for part in parts)
+    if freq_max <= CORNER_OF_RATE * rate:
+        return freq_max
+    highest_hz = CORNER_OF_RATE * rate
+    warn_user(
+        f"freq_max is {freq_max:g} Hz, above {CORNER_OF_RATE:g} of the rate, {rate:g} Hz; waveforms and metrics are of "
+        f"the band up to {highest_hz:g} Hz"
+    )
+    return highest_hz
 
 
 def _analyzed(sorting: xr.DataTree, traces: xr.DataArray | xr.DataTree, config: SortingPipelineConfig) -> xr.DataTree:
