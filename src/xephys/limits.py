@@ -73,6 +73,8 @@ def _fault_of_count(name: str, number: float) -> str | None:
         return f"it must be at most {ORDER_MAX}"
     if name in MAXIMA and number > MAXIMA[name]:
         return f"it must be at most {MAXIMA[name]}"
+    if name == "seed" and number < 0:
+        return "it must be at least 0"
     if name == "rank" and number < 1:
         return "it must be greater than 0"
     if name.startswith("n_"):

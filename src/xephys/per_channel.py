@@ -164,6 +164,9 @@ def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.fl
             f"noise_levels has shape {levels.shape} for {recording.sizes['channel']} channels; estimate them on this "
             "recording"
         )
+    wrong = levels[np.isinf(levels) | (levels < 0)] if levels.dtype.kind in "iuf" else levels
+    if len(wrong):
+        raise RecordingError(f"noise_levels hold {wrong[0]}; they are finite and at least 0: see estimate_noise_levels")
     units = getattr(noise_levels, "attrs", {}).get("units")
     check_unit(recording, units, what="the noise levels", made_by="estimate_noise_levels")
     check_made_on(recording, noise_levels, what="the noise levels", made_by="estimate_noise_levels")

@@ -150,6 +150,17 @@ def _sets_microvolts(step: str) -> bool:
     return _name(step) == "to_uv" or (_name(step) == "scale" and "units='uV'" in step.replace('"', "'"))
 
 
+def step_names(steps: list[str]) -> list[str]:
+    """The operations of some steps.
+
+    Examples
+    --------
+    >>> step_names(["notch_filter(freq_hz=50.0)", "unknown"])
+    ['notch_filter', 'unknown']
+    """
+    return [_name(step) for step in steps]
+
+
 def _name(step: str) -> str:
     return step.partition("(")[0]
 

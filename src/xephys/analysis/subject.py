@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -52,20 +52,9 @@ class Subject:
             schema.validate_recording(part)
         check_same_rate(parts[0], sorting)
         subject = cls(sorting, tuple(_scaled(part) for part in parts))
-        if len(subject.segment_index) and int(subject.segment_index.max()) >= len(parts):
-            raise ParameterError(
-                f"spikes lie in segments up to {subject.segment_index.max()} and the recording has {len(parts)}, "
-                "counted from 0; give all segments that were sorted"
-            )
         _check_channels(parts[0], sorting)
-        bounds = zip(parts, pairwise(subject.segment_bounds), strict=True)
-        for number, (part, (first, last)) in enumerate(bounds):
-            samples, start = subject.sample_index[first:last], first_sample(part)
-            if len(samples) and (samples[0] < start or samples[-1] >= start + part.sizes["time"]):
-                raise ParameterError(
-                    f"spikes of segment {number} lie at samples {samples[0]} to {samples[-1]} and the recording has "
-                    f"{start} to {start + part.sizes['time'] - 1}; give the recording that was sorted"
-                )
+        check_spikes_inside(sorting, parts)
+        subject.segment_bounds  # noqa: B018 - refuses spikes that are out of order
         return subject
 
     @property
@@ -159,6 +148,31 @@ def content_key(values: NDArray[np.int64]) -> int:
     """
     digest = hashlib.sha1(np.ascontiguousarray(values, np.int64).tobytes(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def check_spikes_inside(sorting: xr.DataTree, parts: Sequence[xr.DataArray]) -> None:
+    """Check that the spikes of a valid sorting lie within the segments of a recording.
+
+    Raises
+    ------
+    ParameterError
+        If they do not.
+    """
+    spikes = sorting["spikes"].dataset
+    samples = spikes["sample_index"].values
+    segments = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(len(samples), np.int64)
+    if len(segments) and int(segments.max()) >= len(parts):
+        raise ParameterError(
+            f"spikes lie in segments up to {segments.max()} and the recording has {len(parts)}, counted from 0; give "
+            "all segments that were sorted"
+        )
+    for number, part in enumerate(parts):
+        here, start = samples[segments == number], first_sample(part)
+        if len(here) and not start <= here.min() <= here.max() < start + part.sizes["time"]:
+            raise ParameterError(
+                f"spikes of segment {number} lie at samples {here.min()} to {here.max()} and the recording has "
+                f"{start} to {start + part.sizes['time'] - 1}; give the recording that was sorted"
+            )
 
 
 def _check_channels(recording: xr.DataArray, sorting: xr.DataTree) -> None:

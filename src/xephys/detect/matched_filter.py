@@ -16,7 +16,7 @@ from ..errors import ParameterError
 from ..features.events import window_samples
 from ..features.prototype import trough_prototype
 from ..per_channel import bad_channels_of, names_of_channels
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 from ..recording.geometry import separated_positions
 from ..typing import PeakSign
 
@@ -156,7 +156,7 @@ def estimate_matched_filter(
         n_nearest=n_nearest,
         good=~bad_channels_of(recording),
     )
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     thresholds = kernel.matched_filter_thresholds(
         [np.ascontiguousarray(part, np.float32) for part in parts],
         prototype=shape,

@@ -11,7 +11,7 @@ from ..checks import check_positive
 from ..errors import RecordingError
 from ..graph.local import map_in_threads
 from ..per_channel import bad_channels_of, positions_of
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 
 
 @operation
@@ -57,7 +57,7 @@ def estimate_feature_noise(
     from ..kernels.features.noise import feature_noise
 
     schema.validate_recording(recording)
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     basis = np.asarray(components.values, np.float64)
     noise = feature_noise(parts, basis, good=~bad_channels_of(recording), mapped=map_in_threads)
     if not noise > 0:
@@ -120,7 +120,7 @@ def estimate_feature_covariance(
     check_positive(radius_um=radius_um)
     schema.validate_recording(recording)
     positions = positions_of(recording, why="a covariance of channels")
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     basis = np.asarray(components.values, np.float64)
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     covariance = feature_covariance(parts, basis, distances_um=apart, radius_um=float(radius_um))

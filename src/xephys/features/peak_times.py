@@ -16,7 +16,7 @@ from ..graph.events import SpikeTable, compute
 from ..graph.excerpts import tile_plans
 from ..graph.plan import Stage
 from ..per_channel import bad_channels_of, noise_levels_of
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 from .events import event_table, window_samples
 from .waveforms import extract_snippets
 
@@ -110,7 +110,7 @@ def learn_peak_waveforms(
     found = learning.evenly_per_channel(found[good[found["channel_index"]]], n_peaks_max)
     if not len(found):
         raise SilentRecordingError("no peaks were found from which waveforms could be learned; lower the threshold")
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     covariance = noise_kernel.autocovariance(parts, np.where(good, noise, 1.0), good, 2 * half + 1)
     model = learning.learn_peak_waveforms(
         kernel.upright(found["waveform"], noise[found["channel_index"]]),

@@ -112,7 +112,12 @@ def project_peaks(
     positions = positions_of(recording, why="a projection")
     neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     n_components, length = components.shape
-    nbefore = int(components.attrs["nbefore"])
+    nbefore = components.attrs.get("nbefore", -1)
+    if components.ndim != 2 or not 0 <= nbefore < length:
+        raise ParameterError(
+            f"components have shape {components.shape} and the attribute nbefore {components.attrs.get('nbefore')}; "
+            "give (component, sample) with the number of samples before the spike, from learn_components"
+        )
     stage = Stage(
         kernel.project_waveforms,
         dtype=_with_field(table.dtype, "projection", "<f4", (neighbors.shape[1], n_components)),

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..calls import operation
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
@@ -65,6 +65,6 @@ def estimate_noise_gain(
         "channels": channels,
         "energies": np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64),
     }
-    parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, n_slices=6, seed=seed)
     gains = map_in_threads(partial(kernel, **factors), parts)
     return max(1.0, float(np.median(gains)))

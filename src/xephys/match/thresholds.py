@@ -12,7 +12,7 @@ from ..calls import operation
 from ..checks import check_positive
 from ..graph.columns import Records, load_columns
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
@@ -84,7 +84,7 @@ def balance_thresholds(
     temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
     energies = np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64)
     factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
-    parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, n_slices=6, seed=seed)
     gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
     units, amplitudes = load_columns(spikes, unit_index=np.int32, amplitude=np.float64)
     matched_energies = None

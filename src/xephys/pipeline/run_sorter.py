@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..checks import check_choice
 from ..curate.together import aggregate_units
 from ..graph.keep.folder import scratch_folder
 from ..recording.channels import split_channels
@@ -19,7 +20,7 @@ from ..recording.segments import segments_of, tree_of
 from ..sorting import unit_ids_of
 from ..typing import PathLike
 from .failures import Failure, failure_of
-from .run_folder import WORK_NAME, RunRecord, kept_run, remove_run, request_of, sorting_in, write_run
+from .run_folder import MODES, WORK_NAME, RunRecord, kept_run, remove_run, request_of, sorting_in, write_run
 from .sorters import Recording, Sorter, find_sorter
 
 
@@ -211,6 +212,7 @@ def planned_runs(
     OutputError
         If a folder holds a run that must not be replaced.
     """
+    check_choice("mode", mode, MODES)
     place = None if folder is None else Path(folder).absolute()
     parts = {None: recording} if by is None else _parts(recording, by)
     runs = []

@@ -16,7 +16,7 @@ from ..graph.excerpts import draw_overlapping_excerpts
 from ..graph.plan import Stage
 from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..per_channel import positions_of
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these, sample_traces
 from ..recording.geometry import channel_groups, separated_positions
 from ..recording.stages import extend_recording, recording_plan
 from .filter import highpass_filter
@@ -44,7 +44,7 @@ def find_constant_channels(
     >>> int(find_constant_channels(recording).sum())
     0
     """
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     first = parts[0][0]
     constant = np.ones(len(first), np.bool_)
     for few in (part[:64] for part in parts):  # which leave next to no channel to be read further

@@ -11,7 +11,7 @@ from .. import schema
 from ..calls import operation
 from ..checks import check_choice
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 
 
 @operation
@@ -55,7 +55,7 @@ def estimate_noise_levels(
 
     check_choice("method", method, kernel.METHODS)
     info = schema.validate_recording(recording)
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     levels = np.stack(map_in_threads(partial(kernel.noise_levels, method=method), parts))
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     return xr.DataArray(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..axis_labels import check_trace_units
 from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
@@ -38,6 +39,8 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     ------
     ParameterError
         If the shape of gain or offset does not fit, or a value is not finite.
+    RecordingError
+        If the unit is another unit of voltage than microvolts, or these are spelled differently.
 
     Examples
     --------
@@ -49,6 +52,8 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     from ..kernels.preprocess import scale as kernel
 
     n = schema.validate_recording(recording).n_channels
+    if units is not None:
+        check_trace_units(units)
     arrays = {}
     wide = recording.dtype.kind == "u" and recording.dtype.itemsize >= 4  # float32 cannot hold the offsets of these
     for name, value in (("gain", gain), ("offset", offset)):

@@ -16,7 +16,7 @@ from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
 from ..per_channel import check_these_channels, check_unit
-from ..recording.excerpts import Excerpts, sample_traces
+from ..recording.excerpts import Excerpts, excerpts_of_these
 from ..recording.stages import extend_recording
 from ..unit_mark import check_made_on
 from .noise_covariance import noise_covariance
@@ -85,7 +85,7 @@ def estimate_whitening(
     check_positive(regularization=regularization)
     check_keywords(parameters, MODES[mode], what=f"mode {mode!r}")
     info = schema.validate_recording(recording)
-    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    parts = excerpts_of_these(recording, excerpts, seed=seed)
     noise = noise_covariance(recording, parts, regularization=regularization)
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     attributes = {"mode": mode, "units": "1/" + info.units}

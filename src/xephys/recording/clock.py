@@ -113,6 +113,8 @@ def sample_times(recording: xr.DataArray, sample_index: Any) -> NDArray[np.float
     ------
     RecordingError
         If a sample lies outside a recording that has a time for each sample.
+    ParameterError
+        If a number is negative or not whole.
 
     Examples
     --------
@@ -121,7 +123,11 @@ def sample_times(recording: xr.DataArray, sample_index: Any) -> NDArray[np.float
     >>> sample_times(recording.isel(time=slice(30_000, 45_000)), [30_000, 33_000]).tolist()
     [1.0, 1.1]
     """
-    samples = np.asarray(sample_index, np.int64)
+    given = np.asarray(sample_index)
+    samples = given.astype(np.int64)
+    if not np.array_equal(samples, given) or samples.min(initial=0) < 0:
+        wrong = given[(samples != given) | (samples < 0)].ravel()[0]
+        raise ParameterError(f"sample_index holds {wrong}; give whole numbers from 0, the start of the segment, on")
     if "time" in recording.coords and not has_regular_clock(recording):
         rows = samples - first_sample(recording)
         if len(rows) and (rows.min() < 0 or rows.max() >= recording.sizes["time"]):

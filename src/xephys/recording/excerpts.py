@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from .. import schema
 from ..calls import operation
 from ..checks import check_positive
-from ..errors import RecordingError
+from ..errors import ParameterError, RecordingError
 from ..graph.excerpts import draw_excerpts
 from ..graph.local import map_in_threads
+from ..per_channel import check_unit
+from ..unit_mark import MADE_ON, check_made_on, size_steps
 from .stages import recording_plan
 
 #: Arrays ``(sample, channel)``, in time order.
@@ -75,7 +78,7 @@ def sample_traces(
     recorded = draw_excerpts(
         replace(plan, stages=()), n_slices=n_slices, duration_s=slice_duration_s, seed=seed
     ) if plan.stages else excerpts  # fmt: skip
-    return _live_parts(excerpts, recorded, plan.sampling_frequency)
+    return DrawnFrom(_live_parts(excerpts, recorded, plan.sampling_frequency), recording)
 
 
 def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int = 0) -> float:
@@ -112,3 +115,43 @@ def _live_parts(excerpts: Excerpts, recorded: Excerpts, sampling_frequency: floa
         return excerpts
     kept = [part[rows] for part, rows in zip(excerpts, live_rows(silent), strict=True) if rows.any()]
     return kept or excerpts
+
+
+class DrawnFrom(list[NDArray[Any]]):
+    """Excerpts that know their traces: ``attrs`` holds the unit, and the steps that change the size of noise."""
+
+    def __init__(self, excerpts: Excerpts, recording: xr.DataArray) -> None:
+        super().__init__(excerpts)
+        steps = "\n".join(size_steps(recording))
+        self.attrs = MappingProxyType({"units": str(recording.attrs.get("units", "counts")), MADE_ON: steps})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+def excerpts_of_these(recording: xr.DataArray, excerpts: Excerpts | None, **drawing: Any) -> Excerpts:
+    """The given excerpts, after checking that they can be of these traces, or new ones if None.
+
+    Raises
+    ------
+    ParameterError
+        If they are not a list of arrays ``(sample, channel)`` with as many channels as the recording, or were drawn
+        before or after another filter or the like.
+    RecordingError
+        If they are in another unit.
+    """
+    if excerpts is None:
+        return sample_traces(recording, **drawing)
+    n = recording.sizes["channel"]
+    if isinstance(excerpts, (list, tuple, np.ndarray)):
+        shapes = [np.shape(part) for part in excerpts]
+        wrong = next((shape for shape in shapes if len(shape) != 2 or shape[1] != n or not shape[0]), None)
+        if wrong is not None or not shapes:
+            raise ParameterError(
+                f"excerpts hold {'nothing' if wrong is None else f'an array of shape {wrong}'}; give a list of arrays "
+                f"(sample, channel) of the {n} channels, from sample_traces on these traces"
+            )
+    units = getattr(excerpts, "attrs", {}).get("units")
+    check_unit(recording, units, what="the excerpts", made_by="sample_traces")
+    check_made_on(recording, excerpts, what="the excerpts", made_by="sample_traces")
+    return excerpts

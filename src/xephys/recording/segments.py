@@ -12,6 +12,7 @@ import xarray as xr
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..schema import TRACES
+from ..unit_mark import size_steps, step_names
 
 #: Coordinates that the segments of one recording share, besides their channels.
 _ALIKE = ("x", "y", "z", "probe", "shank", "group", "gain_to_uv", "offset_to_uv")
@@ -89,7 +90,8 @@ def check_alike(segments: Sequence[xr.DataArray]) -> None:
     Raises
     ------
     RecordingError
-        If they differ in channels, their places or gains, sample type, unit or sampling frequency.
+        If they differ in channels, their places or gains, sample type, unit, sampling frequency, or in the filters and
+        the like that they went through.
     """
     first = segments[0]
     for number, segment in enumerate(segments[1:], start=1):
@@ -98,6 +100,7 @@ def check_alike(segments: Sequence[xr.DataArray]) -> None:
             ("dtype", segment.dtype, first.dtype),
             ("sampling frequency", segment.attrs["sampling_frequency"], first.attrs["sampling_frequency"]),
             ("units", segment.attrs.get("units"), first.attrs.get("units")),
+            ("steps", *(", ".join(step_names(size_steps(one))) or "none" for one in (segment, first))),
         ):
             if ours != theirs:
                 raise RecordingError(

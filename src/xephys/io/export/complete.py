@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...analysis.results import KEY, columns_of, current_results
-from ...analysis.subject import Subject
+from ...analysis.subject import Subject, check_spikes_inside
 from ...curate.regroup import nodes_of
 from ...errors import ParameterError
 from ...per_channel import check_order
@@ -46,7 +46,8 @@ def completed(
     Raises
     ------
     ParameterError
-        If the analysis is of other spikes than the sorting has, or the recording has another sampling rate.
+        If the analysis is of other spikes than the sorting has, or the recording has another sampling rate or
+        does not hold the spikes.
     RecordingError
         If the recording has the sorting's channels in another order.
     """
@@ -54,6 +55,7 @@ def completed(
     if recording is not None:
         check_same_rate(segments_of(recording)[0], sorting)
         check_order(segments_of(recording)[0], sorting.children.get("templates"), what="the sorting")
+        check_spikes_inside(sorting, segments_of(recording))
     results = current_results(sorting)
     nodes = nodes_of(sorting)
     for table, given in (("spikes", _OF_SPIKES), ("units", _OF_UNITS)):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...analysis.subject import check_spikes_inside
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...per_channel import check_order
@@ -100,6 +101,7 @@ def export_kilosort(
         if given is not None:
             check_same_rate(given, tree)
             check_order(given, tree.children.get("templates"), what="the sorting")
+            check_spikes_inside(tree, [given])
     fields = kilosort_fields(tree, nearest_chans=nearest_chans)
     n_spikes = tree["spikes"].sizes["spike"]
     n_bytes = 4 * n_spikes * fields.sizes["component"] * fields.sizes["slot"] + 60 * n_spikes

@@ -72,7 +72,7 @@ def export_nwb(
     ImportError
         If pynwb is not installed.
     ParameterError
-        If there are no templates, or ``session_start`` is not a time.
+        If there are no templates, ``session_start`` is not a time, or pynwb refuses the subject or the metadata.
     OutputError
         If the file exists.
 
@@ -92,13 +92,17 @@ def export_nwb(
     """
     pynwb = needed("pynwb", extra="nwb", what="export_nwb")
     tree, results = with_templates(sorting, recording, what="NWB")
-    file = pynwb.NWBFile(
-        session_description=session_description,
-        identifier=identifier or str(uuid4()),
-        session_start_time=_time_of(session_start),
-        subject=None if subject is None else pynwb.file.Subject(**subject),
-        **(metadata or {}),
-    )
+    start = _time_of(session_start)
+    try:
+        file = pynwb.NWBFile(
+            session_description=session_description,
+            identifier=identifier or str(uuid4()),
+            session_start_time=start,
+            subject=None if subject is None else pynwb.file.Subject(**subject),
+            **(metadata or {}),
+        )
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"subject or metadata: {error}; correct it, or leave it out") from error
     _add_electrodes(file, tree["templates"].dataset, location)
     file.units = _units(pynwb, file, tree, results)
     n_bytes = 2 * tree["templates"]["templates"].nbytes + 16 * tree["spikes"].sizes["spike"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.errors import ParameterError
 from xephys.kernels.lib.arrays import empty, zeros
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.inner import helper, inner, kernel
@@ -139,13 +140,17 @@ def sos_filter_backward(
 def _checked_sections(sos: NDArray[np.floating]) -> NDArray[np.float64]:
     sections = np.asarray(sos, np.float64)
     if sections.ndim != 2 or sections.shape[1] != 6 or len(sections) == 0:
-        raise ValueError(f"sos has shape {sections.shape}, but second-order sections are (section, 6)")
+        raise ParameterError(
+            f"sos has shape {sections.shape}, and second-order sections are (section, 6): design the filter "
+            "with output='sos'"
+        )
     if not np.all(np.isfinite(sections)) or np.any(sections[:, 3] != 1):
-        raise ValueError("sos must be finite with a0 = 1 in column 3, as scipy.signal designs are")
+        raise ParameterError("sos must be finite with a0 = 1 in column 3, as scipy.signal designs are")
     radius = _largest_pole(sections)
     if radius >= 1:
-        raise ValueError(
-            f"the filter is unstable: its largest pole has radius {radius:.9g}, but must be below 1; lower the order"
+        raise ParameterError(
+            f"the filter is unstable: its largest pole has radius {radius:.9g}, but must be below 1; "
+            "lower the order, or design another"
         )
     return sections
 

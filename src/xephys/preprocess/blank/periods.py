@@ -16,6 +16,7 @@ from ...graph.plan import Stage
 from ...per_channel import noise_levels_of
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
+from .triggers import trigger_times
 
 #: How an artifact is replaced: points on either side, ms between them, number of samples whose median each point is.
 _BRIDGES = {"linear": (1, 1.0, 1), "cubic": (3, 1.0, 5)}
@@ -113,14 +114,10 @@ def remove_artifacts(
 
     check_choice("mode", mode, ("zeros", *_BRIDGES))
     rate = schema.validate_recording(recording).sampling_frequency
-    times = np.asarray(trigger_times_s, np.float64).ravel()
+    times = trigger_times(trigger_times_s)
     if not np.isfinite([ms_before, ms_after]).all() or ms_before + ms_after < 0:
         raise ParameterError(
             f"ms_before is {ms_before!r} and ms_after {ms_after!r}; together they must not be negative"
-        )
-    if not np.isfinite(times).all():
-        raise ParameterError(
-            f"trigger {int(np.argmin(np.isfinite(times)))} is {times[~np.isfinite(times)][0]} s; drop it"
         )
     plan = recording_plan(recording)
     at = plan.start + samples_at(recording, times)

@@ -16,9 +16,11 @@ from ...features.events import window_samples
 from ...graph.build import to_dask
 from ...graph.events import compute
 from ...graph.plan import Stage
-from ...per_channel import of_these_channels
+from ...per_channel import check_unit, of_these_channels
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
+from ...unit_mark import check_made_on
+from .triggers import trigger_times
 
 _OPERATORS = {"median": np.median, "average": np.mean}
 
@@ -71,7 +73,7 @@ def estimate_artifacts(
     check_choice("operator", operator, tuple(_OPERATORS))
     info = schema.validate_recording(recording)
     nbefore, nafter = window_samples(ms_before, ms_after, info.sampling_frequency)
-    first = samples_at(recording, np.asarray(trigger_times_s, np.float64).ravel()) - nbefore
+    first = samples_at(recording, trigger_times(trigger_times_s)) - nbefore
     kinds = _kinds(labels, len(first))
     inside = (first >= 0) & (first + nbefore + nafter <= info.n_samples)
     plan = recording_plan(recording)
@@ -132,9 +134,9 @@ def subtract_artifacts(
     ------
     ParameterError
         If there is not one label per trigger, a label has no shape, the jitter is negative, or the shapes are of
-        another number of channels.
+        another number of channels, or of traces before or after another filter or the like.
     RecordingError
-        If the shapes name their channels, and one of the recording's is not among them.
+        If the shapes name their channels, and one of the recording's is not among them, or are in another unit.
 
     Examples
     --------
@@ -154,9 +156,11 @@ def subtract_artifacts(
             f"artifacts are of {artifacts.sizes['channel']} channels and the recording has {info.n_channels}; "
             "estimate them on this recording"
         )
+    check_unit(recording, artifacts.attrs.get("units"), what="the artifacts", made_by="estimate_artifacts")
+    check_made_on(recording, artifacts, what="the artifacts", made_by="estimate_artifacts")
     if not time_jitter_ms >= 0:
         raise ParameterError(f"time_jitter_ms is {time_jitter_ms!r}; it must be at least 0")
-    triggers = recording_plan(recording).start + samples_at(recording, np.asarray(trigger_times_s, "f8").ravel())
+    triggers = recording_plan(recording).start + samples_at(recording, trigger_times(trigger_times_s))
     known = artifacts["label"].values
     kinds = np.full(len(triggers), known[0]) if labels is None and len(known) == 1 else _kinds(labels, len(triggers))
     unknown = np.setdiff1d(kinds, known)

@@ -10,7 +10,7 @@ import xarray as xr
 from ... import schema
 from ...calls import operation
 from ...checks import check_positive
-from ...errors import ParameterError
+from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
 from ...per_channel import positions_of
 from ...recording.geometry import channel_groups
@@ -60,7 +60,7 @@ def highpass_spatial_filter(
     ParameterError
         If ``freq_min`` is not inside (0, 1), or a number is out of range.
     RecordingError
-        If positions are missing.
+        If positions are missing, or a shank has too few channels.
 
     Notes
     -----
@@ -96,6 +96,11 @@ def highpass_spatial_filter(
     for shank in np.unique(groups):
         own = np.flatnonzero(groups == shank)
         own = own[np.lexsort([positions[own, 0], positions[own, 1]])]
+        if n_channel_pad and len(own) + 2 * min(n_channel_pad, len(own)) <= 3 * (order + 1):
+            raise RecordingError(
+                f"a shank has {len(own)} channels, too few for a filter over depth of order {order}; use "
+                "common_reference, or a lower order"
+            )
         matrix[np.ix_(own, own)] = highpass_matrix(
             len(own), freq_min=freq_min, order=order, n_channel_pad=n_channel_pad
         )

@@ -14,7 +14,7 @@ from ...checks import sample_type
 from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
 from ...per_channel import of_these_channels
-from ...recording.excerpts import Excerpts, sample_traces
+from ...recording.excerpts import Excerpts, excerpts_of_these
 from ...recording.stages import extend_recording
 
 
@@ -134,7 +134,7 @@ def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, s
     schema.validate_recording(recording)
     if recording.dtype.kind not in "iu":
         raise RecordingError(f"traces are {recording.dtype}; only counts have a smallest step: use them as recorded")
-    lsb, middle = largest_step(np.concatenate(sample_traces(recording, seed=seed) if excerpts is None else excerpts))
+    lsb, middle = largest_step(np.concatenate(excerpts_of_these(recording, excerpts, seed=seed)))
     return xr.Dataset(
         {"lsb": max(lsb, 1), "center": ("channel", middle)}, coords={"channel": recording.coords["channel"].variable}
     )

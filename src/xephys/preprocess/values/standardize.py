@@ -15,8 +15,9 @@ from ...checks import check_choice
 from ...errors import ParameterError, RecordingError
 from ...graph.local import map_in_threads
 from ...kernels.lib.constants import MAD_OF_NORMAL
-from ...per_channel import of_these_channels
-from ...recording.excerpts import Excerpts, sample_traces
+from ...per_channel import check_unit, of_these_channels
+from ...recording.excerpts import Excerpts, excerpts_of_these
+from ...unit_mark import check_made_on
 from ..scale import scale
 
 #: Statistics that :func:`estimate_statistics` computes per channel.
@@ -71,7 +72,7 @@ def estimate_statistics(
             "0 <= quantile_low < quantile_high <= 1"
         )
     info = schema.validate_recording(recording)
-    traces = np.concatenate(sample_traces(recording, seed=seed) if excerpts is None else excerpts)
+    traces = np.concatenate(excerpts_of_these(recording, excerpts, seed=seed))
     columns = np.array_split(np.arange(info.n_channels), min(info.n_channels, 16))
     of_block = partial(_statistics, traces, (quantile_low, quantile_high))
     values = np.concatenate(map_in_threads(of_block, columns), axis=1)
@@ -240,11 +241,8 @@ def _matching(recording: xr.DataArray, statistics: xr.Dataset) -> xr.Dataset:
             f"{statistics.sizes.get('channel', 0)} channels, and the recording has {info.n_channels} channels; make "
             "them with estimate_statistics on this recording"
         )
-    if statistics.attrs.get("units", info.units) != info.units:
-        raise RecordingError(
-            f"the statistics are in {statistics.attrs['units']} and the traces in {info.units}; estimate them on "
-            "these traces (estimate_statistics)"
-        )
+    check_unit(recording, statistics.attrs.get("units"), what="the statistics", made_by="estimate_statistics")
+    check_made_on(recording, statistics, what="the statistics", made_by="estimate_statistics")
     return statistics
 
 
