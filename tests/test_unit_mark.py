@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,7 @@ CHANGED: dict[str, Change] = {
     "new data": lambda r: r.copy(data=r.data * GAIN),
     "tree": lambda r: (xr.DataTree.from_dict({"s": r.to_dataset(name="traces")}) * GAIN)["s/traces"],
     "with another step after it": lambda r: (r * GAIN).ephys.highpass_filter(freq_min_hz=300),
-    "joined after it": lambda r: xephys.concatenate_segments([r.ephys.astype(dtype="float64"), r * GAIN]),
+    "joined after it": lambda r: xephys.concatenate_segments([r * GAIN, r * GAIN]),
 }
 
 
@@ -159,3 +160,35 @@ def test_estimates_of_other_traces_are_refused(counts: xr.DataArray) -> None:
             traces.ephys.detect_peaks(noise_levels=levels)
     with pytest.raises(ParameterError, match="the whitening matrix: estimated on traces as recorded"):
         filtered.ephys.whiten(whitening=counts.ephys.estimate_whitening())
+
+
+def test_segments_went_through_the_same_steps(counts: xr.DataArray) -> None:
+    filtered = counts.ephys.bandpass_filter(freq_min_hz=300, freq_max_hz=3000)
+    for one, other in ((filtered, counts.ephys.astype(dtype="float32")), (counts * 2, counts)):
+        for join in (xephys.append_segments, xephys.concatenate_segments):
+            with pytest.raises(RecordingError, match="segment 1 has steps none and segment 0 has (bandpass_fil|unkn)"):
+                join([one, other])
+
+
+def test_excerpts_and_statistics_of_other_traces_are_refused(counts: xr.DataArray) -> None:
+    filtered = counts.ephys.bandpass_filter(freq_min_hz=300, freq_max_hz=3000)
+    excerpts = counts.ephys.sample_traces()
+    assert pickle.loads(pickle.dumps(excerpts))[0].shape == excerpts[0].shape
+    np.testing.assert_array_equal(
+        counts.ephys.estimate_noise_levels(excerpts=excerpts), counts.ephys.estimate_noise_levels()
+    )
+    for estimate in (xephys.estimate_noise_levels, xephys.estimate_whitening, xephys.estimate_statistics):
+        with pytest.raises(ParameterError, match="the excerpts: estimated on traces as recorded, and these"):
+            estimate(filtered, excerpts=excerpts)
+        with pytest.raises(RecordingError, match="the excerpts are in counts and the traces in uV"):
+            estimate(xephys.to_uv(counts), excerpts=excerpts)
+        for wrong in (np.zeros((100, 2)), [], [np.zeros((100, 3))]):
+            with pytest.raises(ParameterError, match=r"excerpts hold .* of the 2 channels, from sample_traces"):
+                estimate(counts, excerpts=wrong)
+    with pytest.raises(ParameterError, match="the statistics: estimated on traces as recorded"):
+        filtered.ephys.zscore(statistics=counts.ephys.estimate_statistics())
+    shapes = counts.ephys.estimate_artifacts(trigger_times_s=[0.2])
+    with pytest.raises(ParameterError, match="the artifacts: estimated on traces as recorded"):
+        filtered.ephys.subtract_artifacts(trigger_times_s=[0.2], artifacts=shapes)
+    with pytest.raises(RecordingError, match="the artifacts are in counts and the traces in uV"):
+        xephys.to_uv(counts).ephys.subtract_artifacts(trigger_times_s=[0.2], artifacts=shapes)
