@@ -166,7 +166,7 @@ def test_segments_went_through_the_same_steps(counts: xr.DataArray) -> None:
     filtered = counts.ephys.bandpass_filter(freq_min_hz=300, freq_max_hz=3000)
     for one, other in ((filtered, counts.ephys.astype(dtype="float32")), (counts * 2, counts)):
         for join in (xephys.append_segments, xephys.concatenate_segments):
-            with pytest.raises(RecordingError, match="segment 1 has steps none and segment 0 has (bandpass_fil|unkn)"):
+            with pytest.raises(RecordingError, match=r"segment 1 has steps none and segment 0 has (band|unkn)"):
                 join([one, other])
 
 
