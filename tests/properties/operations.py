@@ -43,13 +43,13 @@ def true_spikes() -> Any:
 
 @cache
 def fitted() -> dict[str, Any]:
-    """Estimates that transforms need, made once from the raw recording."""
+    """Estimates that transforms need, made once from the raw recording; they are applied to other traces too."""
     filtered = xephys.bandpass_filter(recording())
     noise = xephys.estimate_noise_levels(filtered)
     found = xephys.detect_peaks(filtered, noise_levels=noise)
     whitening = xephys.estimate_whitening(filtered, n_nearest=4)
     shapes = xephys.learn_shapes(xephys.whiten(filtered, whitening=whitening), n_shapes=3, n_components=3)
-    return {
+    estimates = {
         "shapes": shapes,
         "universal": xephys.universal_templates(filtered, shapes=shapes),
         "whitening": whitening,
@@ -66,6 +66,9 @@ def fitted() -> dict[str, Any]:
             filtered, true_spikes(), peak_channels=truth().peak_channels, n_nearest=6
         ),
     }
+    for estimate in estimates.values():
+        getattr(estimate, "attrs", {}).pop("made_on", None)
+    return estimates
 
 
 def peaks(rec: xr.DataArray, **parameters: Any) -> Any:
