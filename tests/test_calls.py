@@ -83,8 +83,8 @@ def test_tasks_of_a_sort_are_named_after_operations(preset, recording):
 
     with Names() as names:
         xephys.sort(recording, preset=preset, progress=False)
-    # Beside operations, only reading the source and Dask's joining of blocks have tasks.
-    assert names.seen - set(xephys.__all__) <= {"simulationsource", "finalize"}
+    # Beside operations, only reading the source, joining blocks and starting the pool of threads have tasks.
+    assert names.seen - set(xephys.__all__) <= {"simulationsource", "finalize", "start"}
     assert {"project_peaks", "learn_shapes" if preset == "kilosort4" else "learn_components"} <= names.seen
     assert {"estimate_templates", "match_templates"} <= names.seen
 
