@@ -71,6 +71,11 @@ def check_channel_coordinates(coordinates: Mapping[Any, Any], names: Iterable[st
         if name in coordinates and coordinates[name].dtype.kind not in "iuf":
             given = coordinates[name].values.ravel()[:1].tolist()
             raise RecordingError(f"coordinate {name!r} holds {given} and so on; give a number for each channel")
+    if "bad" in names and "bad" in coordinates and coordinates["bad"].dtype.kind in "UST":
+        raise RecordingError(
+            f"coordinate 'bad' holds {coordinates['bad'].values[:1].tolist()} and so on; give True or False for each "
+            "channel, or labels to mark_bad_channels"
+        )
 
 
 def check_trace_units(units: Any) -> None:

@@ -235,6 +235,17 @@ def _tree(name: str, value: Any) -> str | None:
     return None if _is_xarray(value, "DataTree") else _not_made(name, value, "DataTree")
 
 
+def _made_by(kind: str, maker: str) -> Callable[[str, Any], str | None]:
+    """A check that a value is of a class of this package, by its name, which does not import the class."""
+
+    def check(name: str, value: Any) -> str | None:
+        if any(base.__name__ == kind for base in type(value).__mro__):
+            return None
+        return f"{_shown(value)}; give a {kind}, from {maker}"
+
+    return check
+
+
 def _not_a_recording(value: Any) -> str:
     if isinstance(value, (str, Path)):
         return f"a path, {str(value)!r}; open it first: open_recording({str(value)!r})"
@@ -311,4 +322,7 @@ _KINDS: dict[str, Callable[[str, Any], str | None]] = {
     "xr.DataArray": _labelled,
     "xr.Dataset": _dataset,
     "xr.DataTree": _tree,
+    "Comparison": _made_by("Comparison", "compare"),
+    "MultiSortingComparison": _made_by("MultiSortingComparison", "comparison.compare_multiple_sorters"),
+    "GroundTruthStudy": _made_by("GroundTruthStudy", "comparison.GroundTruthStudy(study_folder)"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+import xephys
 from xephys.analysis.results import Analysis, Settings, described, known_node, padded_to, with_nodes
 from xephys.analysis.subject import Subject
 
@@ -26,7 +27,7 @@ def test_a_result_is_valid_for_the_units_it_was_made_for(analyzed: xr.DataTree, 
 def test_another_recording_invalidates_all_units(analyzed: xr.DataTree, recording: xr.DataArray) -> None:
     node = known_node(analyzed, "templates")
     assert node is not None
-    analysis = Analysis(subject=Subject.of(analyzed, recording * 2), settings=Settings())
+    analysis = Analysis(subject=Subject.of(analyzed, xephys.scale(recording, gain=2)), settings=Settings())
     analysis.compare("templates", described=node.attrs["parameters"], reads=True)
     assert analysis.changed["templates"].all()
 

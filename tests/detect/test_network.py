@@ -39,7 +39,7 @@ def test_nothing_is_computed_and_tasks_are_few(simulated):
 def test_the_sign_is_that_of_the_trace(simulated):
     filtered, noise, _ = simulated
     down = xephys.detect_by_network(filtered, noise_levels=noise).compute()
-    up = xephys.detect_by_network(-filtered, noise_levels=noise, peak_sign="pos").compute()
+    up = xephys.detect_by_network(-filtered, noise_levels=noise.values, peak_sign="pos").compute()
     np.testing.assert_array_equal(down["sample_index"], up["sample_index"])
     np.testing.assert_array_equal(down["probability"], up["probability"])
 

@@ -82,7 +82,7 @@ def test_peaks_without_offsets_and_channels_without_waveforms(case, learned):
 
 def test_signs_do_not_matter(case, learned):
     recording, levels, found, _ = case
-    turned = xephys.learn_peak_waveforms(-recording, found, noise_levels=levels, n_waveforms=4)
+    turned = xephys.learn_peak_waveforms(-recording, found, noise_levels=levels.values, n_waveforms=4)
     np.testing.assert_array_equal(turned["waveforms"], learned["waveforms"])
     refined = [xephys.refine_peak_times(one, found, waveforms=learned).compute() for one in (recording, -recording)]
     np.testing.assert_array_equal(refined[0]["offset"], refined[1]["offset"])

@@ -45,7 +45,7 @@ def test_a_nan_beside_real_units_is_refused():
     traces = recording.values.astype("f4")
     sample = unread_tile(recording) * RATE + 77
     traces[sample] = np.nan
-    broken = recording.copy(data=traces)
+    broken = xephys.astype(recording, dtype="float32").copy(data=traces)
     with pytest.raises(RecordingError, match=f"sample {sample} is NaN or infinite on 4 channels"):
         xephys.sort(broken)
 

@@ -22,6 +22,7 @@ from ..pipeline.run_sorters import SorterResults, SorterRuns, SorterSpec, run_so
 from ..preprocess.filter import highpass_filter
 from ..recording.segments import segments_of, tree_of
 from ..typing import PathLike
+from ..wrong_calls import explained_methods
 from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
 from .study_folder import create_folder, read_places, read_runs, truth_path
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 FREQ_MIN_HZ = 300.0
 
 
+@explained_methods
 class GroundTruthStudy:
     """Recordings with their ground truth, and the sorters' results, in a folder.
 

@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
+import xephys
 from tests.support.sortings import sort_kilosort4 as sort
 from xephys import ParameterError
 from xephys.schema import make_recording
@@ -69,7 +70,7 @@ def test_artifacts_affect_only_their_own_samples(opened, expected):
     traces = recording.values.astype("f4")
     for sample in (2 * RATE, 5 * RATE + 77):
         traces[sample : sample + 30] += 30_000
-    broken = recording.copy(data=traces)
+    broken = xephys.astype(recording, dtype="float32").copy(data=traces)
     sorting = sort(broken, artifact_threshold=1500.0)
     lost = set(expected["spikes"]["sample_index"].values) - set(sorting["spikes"]["sample_index"].values)
     far = [s for s in lost if min(abs(s - 2 * RATE), abs(s - 5 * RATE - 77)) > 0.05 * RATE]
