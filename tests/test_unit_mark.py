@@ -129,6 +129,11 @@ def test_files_written_by_xarray(counts: xr.DataArray, tmp_path: Path, suffix: s
         np.testing.assert_allclose(xephys.to_uv(there_and_back(kept)).values, kept.values * GAIN, rtol=1e-6)
     with pytest.raises(RecordingError, match="'counts' with gains"):
         xephys.to_uv(there_and_back(counts * GAIN))
+    if suffix == "zarr":
+        with pytest.raises(RecordingError, match="'counts' with gains"):
+            xephys.to_uv(xephys.open_recording(path))
+        there_and_back(counts)
+        xephys.to_uv(xephys.open_recording(path))
     with pytest.raises(RecordingError, match="'counts' with gains"):
         xephys.to_uv(there_and_back(counts) * GAIN)
 

@@ -24,6 +24,7 @@ from ...graph.plan import Array, Plan
 from ...graph.source import ZarrSource
 from ...recording.clock import on_segment_axis
 from ...schema import RATE_TOLERANCE, TRACES, clock_of, make_recording
+from ...unit_mark import carry_unit
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import folder_token
@@ -252,6 +253,7 @@ def _open_of_xarray(path: Path, group: Any, chunk_duration_s: float) -> xr.DataA
             },
             attributes=dict(traces.attrs),
         )
+        carry_unit(recording, traces)
         if clock is not None and abs(clock.step * rate - 1) > RATE_TOLERANCE:  # decimated; the next step refuses it
             recording = recording.drop_vars("time").assign_coords(xr.Coordinates.from_xindex(clock))
         if clock is None and "time" in traces.coords:
