@@ -31,3 +31,25 @@ def test_units_that_stand_out_are_found_and_no_artifact_becomes_one(probe, param
     compared = xephys.compare(xephys.sort(recording), truth).summary
     assert compared["num_well_detected"] == parameters["n_units"]
     assert compared["num_false_positive"] == 0
+
+
+@pytest.mark.parametrize(("drift", "drift_um", "seed"), [("steps", 25.0, 303), ("slow", 40.0, 304)])
+def test_a_neuron_that_passes_eight_contacts_is_one_unit(drift, drift_um, seed):
+    """The tissue moves by about half of the 60 µm over which the contacts spread."""
+    recording, truth = simulate_recording(
+        duration_s=40.0, n_channels=8, n_units=3, drift=drift, drift_um=drift_um, seed=seed
+    )
+    sorting = xephys.sort(recording)
+    compared = xephys.compare(sorting, truth).summary
+    assert "motion" in sorting
+    assert compared["num_well_detected"] == 3
+    assert sorting["units"].sizes["unit"] == 3
+
+
+def test_eight_contacts_at_rest_show_no_movement():
+    """Three neurons, of which one starts and one stops halfway, look like movement to who expects all to fire."""
+    parameters = {"duration_s": 40.0, "n_channels": 8, "n_units": 3, "partial_fraction": 0.7, "seed": 305}
+    recording, truth = simulate_recording(**parameters)
+    followed, still = xephys.sort(recording), xephys.sort(recording, drift="off")
+    assert followed["spikes"].equals(still["spikes"])
+    assert xephys.compare(followed, truth).summary["num_well_detected"] == 3

@@ -31,8 +31,9 @@ METHODS: dict[str, Callable[..., Course]] = {
     "iterative_template": estimate_by_iterative_template,
     "kilosort": estimate_by_kilosort,
 }
-#: On a shorter shank, movement along it cannot be told from a change of the units.
-HEIGHT_MIN_UM = 100.0
+#: Movement along a shorter shank, as that of a tetrode, cannot be told from a change of the units. Contacts over 45 µm
+#: suffice: neurons that pass them are localized up to some tens of micrometres beyond both ends.
+HEIGHT_MIN_UM = 40.0
 
 
 @operation

@@ -23,13 +23,15 @@ from ..recording.clock import start_time_s
 from ..recording.geometry import shank_labels, shank_numbers
 from ..recording.slicing import sample_slice
 from .displacement import make_motion
-from .estimate import HEIGHT_MIN_UM, check_depth_axis
+from .estimate import check_depth_axis
 from .windows import spread_lags
 
 #: Length of the stretches that are read and compared at once.
 _STRETCH_S = 10.0
 #: Minimum number of rows of contacts: fewer have no profile.
 _ROWS_MIN = 8
+#: Minimum height of a shank: the field changes little over a shorter one.
+_HEIGHT_MIN_UM = 100.0
 #: Samples are predicted from the one before with at most this factor: what is slower tells nothing new.
 _MEMORY_MAX = 0.99
 
@@ -122,7 +124,7 @@ def estimate_motion_lfp(
     shanks = [_profile_weights(recording, shank) for shank in np.unique(shank_numbers(recording))]
     if not any(weights is not None for weights in shanks):
         raise RecordingError(
-            f"no shank has {_ROWS_MIN} rows of good contacts over {HEIGHT_MIN_UM:g} um; motion cannot be seen in its "
+            f"no shank has {_ROWS_MIN} rows of good contacts over {_HEIGHT_MIN_UM:g} um; motion cannot be seen in its "
             "field"
         )
     profiles = _profiles(recording, shanks, n_samples, n_bins)
@@ -193,7 +195,7 @@ def _profile_weights(recording: xr.DataArray, shank: int) -> tuple[NDArray[np.fl
     own = (shank_numbers(recording) == shank) & ~bad_channels_of(recording)
     y = np.round(positions_of(recording, why="estimating motion")[:, 1], 3)
     depths = np.unique(y[own])
-    if len(depths) < _ROWS_MIN or depths[-1] - depths[0] < HEIGHT_MIN_UM:
+    if len(depths) < _ROWS_MIN or depths[-1] - depths[0] < _HEIGHT_MIN_UM:
         return None
     average = (y[None] == depths[:, None]) & own[None]
     row_um = float(np.median(np.diff(depths)))
