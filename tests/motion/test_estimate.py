@@ -156,13 +156,35 @@ def test_unsuitable_peaks_are_refused(peaks, text):
 
 
 def test_a_tetrode_is_refused_for_lack_of_depth():
-    recording = silent_recording(20.0, 60.0)
+    recording = silent_recording(20.0, 20.0)
     with pytest.raises(
-        RecordingError, match="contacts span 60 um along y, less than 100: such a probe has no depth axis"
+        RecordingError, match="contacts span 20 um along y, less than 40: such a probe has no depth axis"
     ):
         xephys.estimate_motion(recording, PEAKS[PEAKS["channel_index"] < 4])
     with pytest.raises(RecordingError, match="estimating motion needs the positions"):
         xephys.estimate_motion(recording.drop_vars(["x", "y"]), PEAKS)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_short_shank_shows_tissue_that_moves(seed):
+    peaks = drifting_peaks(step, DURATION_S, height_um=60.0, n_units=6, seed=seed)
+    motion = xephys.estimate_motion(silent_recording(DURATION_S, 60.0), peaks)
+    assert motion.known.values.mean() > 0.95
+    assert np.median(errors(motion, step, height_um=60.0)) < 2.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_short_shank_shows_no_movement_where_neurons_start_and_stop(seed):
+    """Six neurons at rest, of which three fire during half of the recording each."""
+    rng, parts = np.random.default_rng(seed), []
+    for number, begins in enumerate(rng.uniform(0, DURATION_S / 2, 6)):
+        own = drifting_peaks(still, DURATION_S, height_um=60.0, n_units=1, seed=100 * seed + number)
+        time_s = own["sample_index"] / 1000
+        parts.append(own[(time_s >= begins) & (time_s < begins + DURATION_S / 2)] if number < 3 else own)
+    peaks = np.concatenate(parts)
+    peaks = peaks[np.argsort(peaks["sample_index"], kind="stable")]
+    motion = xephys.estimate_motion(silent_recording(DURATION_S, 60.0), peaks)
+    assert not motion.known.values.any() or np.ptp(motion.displacement_um.values) < 3.0
 
 
 def test_errors_do_not_add_up_over_a_long_recording():

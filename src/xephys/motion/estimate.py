@@ -23,6 +23,7 @@ from .dredge import estimate_by_dredge
 from .iterative_template import estimate_by_iterative_template
 from .kilosort import estimate_by_kilosort
 from .shank_peaks import Course, ShankPeaks, split_by_shank
+from .short import believed, unknown
 
 #: Methods by name. Each takes the peaks of one shank and its own parameters.
 METHODS: dict[str, Callable[..., Course]] = {
@@ -142,7 +143,5 @@ def check_depth_axis(recording: xr.DataArray) -> None:
 def _course(peaks: ShankPeaks, estimate: Callable[..., Course], parameters: Mapping[str, Any]) -> Course:
     """The method's result for a shank; a shank that is too short, or without peaks, is unknown."""
     if peaks.height_um < HEIGHT_MIN_UM or len(peaks.depth_um) == 0:
-        shape = (peaks.n_times, 1)
-        middle = np.array([sum(peaks.contacts_um) / 2])
-        return Course(np.zeros(shape), np.full(shape, np.nan), np.zeros(shape, bool), middle)
-    return estimate(peaks, **parameters)
+        return unknown(peaks)
+    return believed(peaks, estimate(peaks, **parameters))

@@ -1,0 +1,33 @@
+"""Motion along a short shank, which few neurons show: it is believed only if they are seen at several displacements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .shank_peaks import Course, ShankPeaks
+
+#: Shanks from this height on show so many neurons that some always fire on.
+LONG_UM = 100.0
+#: Smallest likeness of peaks at different displacements for a motion to be believed, and smallest gain of registering
+#: over the likeness of what was seen. In 13 recordings of resting tissue whose neurons start and stop, the gain of the
+#: motion that was found was at most 0.043; where tissue moved by 11 µm or more, it was at least 0.051 in 14 of 15.
+LIKENESS_MIN, GAIN_MIN = 0.55, 0.05
+
+
+def believed(peaks: ShankPeaks, course: Course) -> Course:
+    """The course itself, or, on a short shank that shows other neurons at each displacement, one that is unknown."""
+    from ..kernels.motion.evidence import likeness
+
+    if peaks.height_um >= LONG_UM:
+        return course
+    of_bin = course.displacement_um.mean(axis=1)
+    rows, bins = peaks.bins_of(0, peaks.n_times)
+    seen, registered = likeness(peaks.depth_um[rows], peaks.amplitude[rows], of_bin[bins])
+    return course if registered >= LIKENESS_MIN and registered - seen >= GAIN_MIN else unknown(peaks)
+
+
+def unknown(peaks: ShankPeaks) -> Course:
+    """A course of which nothing is known."""
+    shape = (peaks.n_times, 1)
+    middle = np.array([sum(peaks.contacts_um) / 2])
+    return Course(np.zeros(shape), np.full(shape, np.nan), np.zeros(shape, bool), middle)
