@@ -144,7 +144,7 @@ def _after(steps: list[str], *, than: list[str]) -> str:
 
 
 def _comparable(step: str) -> str:
-    """A step without estimates and tables, which a history describes in one of two ways: how they were made, or whole."""
+    """A step without estimates, which a history describes in one of two ways: how they were made, or whole."""
     return _name(step) if any(mark in step for mark in ("estimate_", "dataset(", "array(", "packed(")) else step
 
 
