@@ -127,6 +127,8 @@ def check_made_on(recording: Any, estimate: Any, *, what: str, made_by: str) -> 
     given, own = lines_of(text), size_steps(recording)
     if [_comparable(step) for step in given] == [_comparable(step) for step in own]:
         return
+    if not lines_of(recording.attrs.get("history")) and recording.dtype.kind == "f":
+        return  # values with labels of the user's own making, which may have gone through anything
     raise ParameterError(
         f"{what}: estimated on traces {_after(given, than=own)}, and these traces are {_after(own, than=given)}; "
         f"estimate on these traces ({made_by})"

@@ -23,6 +23,9 @@ HERE, KERNELS = "tests/analysis/test_deviations.py", "tests/kernels/metrics"
 #: The test of each row of the page, by the row's first cell.
 SHOWN = {
     "`noise_levels`, and with them `snr` and `sd_ratio`": (HERE, "test_noise_is_the_same_in_every_call"),
+    "`sparsity` by `radius` and `closest_channels`, where shanks or tetrodes share coordinates": (
+        "tests/analysis/test_sparsity.py", "test_channels_are_of_the_units_own_tetrode",
+    ),
     "`random_spikes`": (HERE, "test_spikes_are_chosen_by_content"),
     "principal components, and with them the metrics of isolation": (
         "tests/analysis/test_components.py", "test_the_first_components_span_the_space_of_the_incremental_models",

@@ -35,7 +35,9 @@ def test_microvolts_by_the_recordings_own_gains():
 
 
 def test_the_name_of_the_unit():
-    assert xephys.scale(recording(), gain=2.0, units="mV").attrs["units"] == "mV"
+    assert xephys.scale(recording(), gain=2.0, units="uV").attrs["units"] == "uV"
+    with pytest.raises(RecordingError, match="the unit of the traces is 'mV'; voltages are in 'uV'"):
+        xephys.scale(recording(), gain=2.0, units="mV")
     assert xephys.scale(recording(), gain=2.0).attrs["units"] == "counts"
 
 

@@ -291,7 +291,7 @@ def _design(order: int, corners_hz: Any, btype: str, ftype: str, rate: float, de
     if (btype, ftype, design) == ("highpass", "butter", {}) and corners_hz <= rate / 16:
         from ..kernels.preprocess.butterworth import butterworth_highpass
 
-        return butterworth_highpass(order, corners_hz, sampling_frequency=rate)
+        return butterworth_highpass(order, float(corners_hz), sampling_frequency=rate)
     from scipy.signal import iirfilter
 
     try:

@@ -248,7 +248,7 @@ def test_motion_is_estimated_or_not(small: Any, tmp_path: Path, monkeypatch: pyt
 
 
 def test_floating_point_traces_are_filtered_unless_they_were(small: Any, tmp_path: Path) -> None:
-    floats = small.astype("f4")
+    floats = xephys.astype(small, dtype="float32")
     for already, filtered in (("no", True), ("assume_yes_if_float", True), ("yes", False)):
         prepared = prepare_dartsort(floats, parameters(already_preprocessed=already), Run(tmp_path))
         assert ("highpass_filter" in str(prepared.filtered.attrs)) == filtered

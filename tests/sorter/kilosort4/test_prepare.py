@@ -50,7 +50,7 @@ def test_estimates_of_a_long_recording_read_no_more(monkeypatch):
 
 
 def test_an_inverted_recording_is_inverted_in_every_step(opened, expected):
-    turned = sort(opened(2.0) * -1, invert_sign=True)
+    turned = sort(xephys.scale(opened(2.0) * -1, units="counts"), invert_sign=True)
     np.testing.assert_array_equal(turned["spikes"]["sample_index"], expected["spikes"]["sample_index"])
     np.testing.assert_array_equal(turned["spikes"]["unit_index"], expected["spikes"]["unit_index"])
 
