@@ -58,7 +58,7 @@ def learned() -> xr.DataTree:
 @cache
 def raw_levels() -> xr.DataArray:
     """Noise levels as sequences are learned with."""
-    traces = xephys.gaussian_filter(xephys.to_uv(recording()), freq_min_hz=300.0, freq_max_hz=6000.0)
+    traces = xephys.gaussian_filter(recording(), freq_min_hz=300.0, freq_max_hz=6000.0)
     return xephys.estimate_noise_levels(traces)
 
 
