@@ -43,6 +43,8 @@ def test_code_that_needs_the_seeds_of_hashes_is_not_loaded_lightly():
     assert not loading._needs_more((("name", "object", (b"code", b"")),))
     assert loading._needs_more((("name", "object", (b"... _Py_HashSecret_siphash_k0 ...", b"")),))
     assert loading._needs_more((("name", "bitcode", b"code"),))
+    for unknown in ((), (("name", "object"),), {"name": b"code"}, 3):
+        assert loading._needs_more(unknown)
 
 
 def test_kernels_of_others_and_missing_ones_are_left_to_numba(monkeypatch):

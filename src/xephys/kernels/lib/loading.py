@@ -60,5 +60,8 @@ def _loaded(cache: Any, signature: Any, target: Any) -> Any:
 
 
 def _needs_more(stored: Any) -> bool:
-    _, kind, code = stored[0]
-    return kind != "object" or _SYMBOLS in code[0]
+    try:
+        _, kind, code = stored[0]
+        return kind != "object" or _SYMBOLS in code[0]
+    except (TypeError, ValueError, LookupError):  # what another version of Numba stores, for that version to read
+        return True
