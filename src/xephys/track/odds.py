@@ -63,7 +63,7 @@ def learned_odds(
     from ..kernels.track.pairs import FEATURES, SCALE_UM, WEIGHTS
 
     shared = bool(known.sum() > 1)
-    used, related = _in_order(known, related) if shared else (np.arange(len(known)), np.ones_like(related))
+    used, related = (_in_order(known, related), related) if shared else (np.arange(len(known)), np.ones_like(related))
     seen = _seen(blocks, session, used, related, distance_max_um)
     if shared:
         odds, split, scale = _odds_of_shared(blocks, seen, session, used, related, distance_max_um)
@@ -82,10 +82,10 @@ def learned_odds(
     )  # fmt: skip
 
 
-def _in_order(known: NDArray[np.bool_], related: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Known sessions, related ones one after the other, and which of these are."""
+def _in_order(known: NDArray[np.bool_], related: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Known sessions, related ones one after the other."""
     used = np.flatnonzero(known)
-    return used[np.argsort(related[used].argmax(axis=1), kind="stable")], related
+    return used[np.argsort(related[used].argmax(axis=1), kind="stable")]
 
 
 def _seen(
