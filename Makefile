@@ -23,7 +23,7 @@ TESTING := $(SINGLE) MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC
 # Compiling is the same for both kinds of arrays, and its test starts processes.
 EXPRESSION_TESTS := tests/graph --ignore=tests/graph/process/test_compiling.py tests/properties/test_graph.py tests/preprocess/test_contract.py
 NETWORK_TESTS := tests/detect/test_export.py tests/kernels/detect/test_network.py tests/dartsort/test_training.py
-BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rat_contacts.py benchmarks/tracking_unitmatch.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rat_contacts.py benchmarks/rat_intervals.py benchmarks/tracking_unitmatch.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: demo test test-expressions test-networks check check-source check-style check-layout check-examples bench clean
 .DELETE_ON_ERROR:

@@ -155,7 +155,9 @@ def _same_steps(there: Any, white_here: Any) -> Any:
 
     filtered = xephys.bandpass_filter(xephys.to_uv(there), freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], order=ORDER)
     referenced = xephys.common_reference(filtered, reference="global", operator="median")
-    return extend_recording(referenced, recording_plan(white_here).stages[-1], units="noise")
+    white = extend_recording(referenced, recording_plan(white_here).stages[-1], units="noise")
+    white.attrs["history"] = white_here.attrs["history"]  # a stage does not know the operation that it comes from
+    return white
 
 
 def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[list[Any], list[Any]]:

@@ -32,9 +32,10 @@ def match_and_project(
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
     model: MatchModel,
+    overwrite: bool = False,
     **settings: Any,
 ) -> Columns:
-    """As `xephys.kernels.match.features.match_and_project`."""
+    """As `xephys.kernels.match.features.match_and_project`, which does not use that traces may be overwritten."""
     spikes = match_templates(
         xp, traces, before=0, after=0, start=start - before, nbefore=nbefore, model=model, **settings
     )
