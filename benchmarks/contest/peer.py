@@ -82,12 +82,11 @@ def sorted_by_dartsort(sorter: str, recording: Any, out: Path) -> tuple[Any, Any
     import shutil
 
     from dartsort import DARTsortUserConfig, dartsort
-    from dartsort.config import default_pretrained_path
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", filename=out / "log.txt")
     settings: dict[str, Any] = dict(DARTSORT[sorter])
     if settings:
-        settings["nn_denoiser_pretrained_path"] = default_pretrained_path
+        settings |= weights()
     if "inter_sample_shift" in recording.get_property_keys():
         recording.delete_property("inter_sample_shift")
     recording = recording.save(folder=out / "run" / "recording", overwrite=True)
@@ -96,6 +95,13 @@ def sorted_by_dartsort(sorter: str, recording: Any, out: Path) -> tuple[Any, Any
     sorting = sorting.drop_missing()
     shutil.rmtree(out / "run")
     return sorting.times_samples, np.unique(sorting.labels, return_inverse=True)[1]
+
+
+def weights() -> dict[str, Any]:
+    """The setting that names the published weights."""
+    from dartsort.config import default_pretrained_path
+
+    return {"nn_denoiser_pretrained_path": default_pretrained_path}
 
 
 def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:

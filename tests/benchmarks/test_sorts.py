@@ -188,6 +188,22 @@ def test_dartsort_with_the_motion_of_others(load, tmp_path):
     assert "| quick:0 |" in "".join(motions.report([row]))
 
 
+def test_files_of_dartsort_are_compared_array_by_array(load, tmp_path):
+    pytest.importorskip("h5py")
+    files = load("dartsort_files")
+    rows = files.run(peer=None, folder=tmp_path)
+    assert {row.file for row in rows} == {"dartsort_sorting.npz", "matching1.h5"}
+    assert all(row.n_spikes > 100 and row.n_arrays >= 6 and row.differ == () for row in rows)
+    path = tmp_path / "ours" / "dartsort_sorting.npz"
+    sorting = files._sorting(path)
+    told = files.described(sorting, [*files.OWN, "point_source_localizations", "no_such"])
+    sorting.point_source_localizations[0] += 1
+    other = files.described(sorting, ["point_source_localizations"])
+    row = files.compared(path, told | other, "dartsort", "xephys")
+    assert row.differ == ("point_source_localizations",) and told["no_such"] is None
+    assert "| `dartsort_sorting.npz` | dartsort | xephys |" in "".join(files.report([row]))
+
+
 def test_dartsort_beside_itself_and_default(load):
     dartsort = load("dartsort")
     from contest.kinds import KINDS
