@@ -5,13 +5,15 @@
 Features of known units are drawn directly: noise of standard deviation 1, 12 channels around the main channel of each
 spike, which varies, units in pairs whose means have a cosine of 0.9. Start labels are wrong in one way per kind. The
 usual clustering gets the same features without labels. Last come fits of 100,000 and of 2 million spikes, each in a
-process of its own on two cores. With ``--keep``, finished rows stay in FOLDER and are not repeated.
+process of its own on two cores, or on the one that there is. With ``--keep``, finished rows stay in FOLDER and are not
+repeated.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -260,6 +262,7 @@ def report(rows: list[Row], fits: list[Fit]) -> list[str]:
          f"{fit.before:.3f}", f"{fit.after:.3f}", fit.n_found, "yes" if fit.rises else "no")
         for fit in fits
     ]  # fmt: skip
+    cores = {1: "one core", 2: "two cores"}[min(2, len(os.sched_getaffinity(0)))]
     return [
         "# Labels by a mixture of Gaussians",
         "Adjusted Rand index, mean over seeds "
@@ -268,7 +271,7 @@ def report(rows: list[Row], fits: list[Fit]) -> list[str]:
         "which counts against it in "
         "the first of its two columns and not in the second; the mixture labels nearly all.",
         table(HEADER, lines),
-        "Fits on 12 channels of 6 components, on two cores, from labels that are wrong in all ways; memory with the "
+        f"Fits on 12 channels of 6 components, on {cores}, from labels that are wrong in all ways; memory with the\n"
         "features:",
         table(COSTS, costs),
     ]
