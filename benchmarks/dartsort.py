@@ -6,7 +6,8 @@ The peer runs in the environment of PYTHON, in which dartsort is installed, on o
 which train a network on each recording; with the weights of the other kind of network that it brings along; and with
 these on the assumption that nothing moves. Recordings, sortings and costs stay in the folder of ``--keep``, and nothing
 that is finished runs again. Runs of the peer that are not there come from ``results/dartsort_peer_runs.json``: they do
-not depend on our code. Without a peer, or with a choice of sets, the table is printed and not written.
+not depend on our code. A set that today's code has not sorted keeps the newest run of the code before it, and is marked
+so. Without a peer, or with a choice of sets, the table is printed and not written.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import sorters
+from contest import kept
 from contest.kinds import KINDS
 from contest.sets import parsed
 from harness import table, write_result
@@ -92,13 +94,25 @@ def with_earlier(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def with_earlier_code(runs: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The runs, and for each of ours that is missing the newest in the folder, which is of other code."""
+    stored = {(made["set"], made["sorter"]): made for made in kept.all_runs(folder) if made["state"] == "done"}
+    return [
+        {**stored[pair], "earlier code": True}
+        if "when" not in made and (pair := (made["set"], made["sorter"])) in stored and pair[1] in (OURS, DEFAULT)
+        else made
+        for made in runs
+    ]
+
+
 def report(runs: list[dict[str, Any]]) -> list[str]:
     by = {(made["set"], made["sorter"]): made for made in runs if "when" in made}
     done = {pair: made for pair, made in by.items() if made["state"] == "done"}
     peers = [(pair, made) for pair, made in by.items() if pair[1] in PEERS and (pair[0], OURS) in done]
     lines = []
     for name in dict.fromkeys(pair[0] for pair, _ in peers):
-        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), ""))
+        called = MEANING[OURS] + ", earlier code" * ("earlier code" in done[name, OURS])
+        lines.append((name, called, *_cells(done[name, OURS]), ""))
         for (of, sorter), made in peers:
             if of == name:
                 times = _times(made, done[name, OURS])
@@ -127,12 +141,17 @@ def _dates(done: dict[tuple[str, str], dict[str, Any]]) -> str:
     mine = [made for (_, of), made in done.items() if of in (OURS, DEFAULT)]
     days = sorted({made["when"][:10] for made in mine})
     codes = sorted({made["identity"].rpartition("-")[2] for made in mine})
-    return f"Ours ran on {' and '.join(days)}; digest of code and parameters: {', '.join(codes)}." if mine else ""
+    older = len({made["set"] for made in mine if "earlier code" in made})
+    runs = "the last run of ours is" if older == 1 else "the last runs of ours are"
+    marked = f"\nOn {older} set{'s' * (older > 1)}, marked, {runs} of earlier code." if older else ""
+    said = f"Ours ran on {' and '.join(days)}; digest of code and parameters: {', '.join(codes)}.{marked}"
+    return said if mine else ""
 
 
 def _times(made: dict[str, Any], mine: dict[str, Any]) -> float | None:
     """How many times our CPU time the peer took; None if the runs cannot be compared."""
-    return None if made["state"] != "done" or "earlier" in made else float(made["cpu_s"] / mine["cpu_s"])
+    comparable = made["state"] == "done" and "earlier" not in made and "earlier code" not in mine
+    return float(made["cpu_s"] / mine["cpu_s"]) if comparable else None
 
 
 def _cells(made: dict[str, Any]) -> tuple[str, ...]:
@@ -210,8 +229,9 @@ def _beside_default(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
         mine, usual = done[name, OURS], done[name, DEFAULT]
         changes.append(mine["score"]["accuracy"] - usual["score"]["accuracy"])
         verdict = "`dartsort`" if changes[-1] > 0.0005 else "`default`" if changes[-1] < -0.0005 else "equal"
+        marked = name + ", earlier code" * any("earlier code" in made for made in (mine, usual))
         lines.append(
-            (name, *(cell for both in zip(_cells(usual), _cells(mine), strict=True) for cell in both), verdict)
+            (marked, *(cell for both in zip(_cells(usual), _cells(mine), strict=True) for cell in both), verdict)
         )
     header = [f"{of}: {what}" for what in ("accuracy", "well", "extra", "CPU, s") for of in ("default", "dartsort")]
     better, worse = sum(c > 0.0005 for c in changes), sum(c < -0.0005 for c in changes)
@@ -237,6 +257,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         given = {"peers": options.peer, "limit_s": options.limit_s, "minutes": options.minutes}
         runs = run(quick=options.quick, folder=folder, sets=options.sets, choice=options.sorters, **given)
+        runs = with_earlier_code(runs, folder)
     runs = runs if options.quick else with_earlier(runs)
     parts = report(runs)
     peer_ran = any(made["state"] == "done" and made["sorter"] in PEERS for made in runs)

@@ -274,7 +274,14 @@ def report(rows: list[Row], fits: list[Fit]) -> list[str]:
         f"Fits on 12 channels of 6 components, on {cores}, from labels that are wrong in all ways; memory with the\n"
         "features:",
         table(COSTS, costs),
+        *([_shared(fits)] if cores == "one core" else []),
     ]
+
+
+def _shared(fits: list[Fit]) -> str:
+    """How much of the core the fits had: beside other programs, the CPU time tells what a fit takes."""
+    shares = sorted(100 * fit.cpu_s / fit.wall_s for fit in fits)
+    return f"The fits had {shares[0]:.0f} to {shares[-1]:.0f} % of that core, beside other programs."
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -204,7 +205,7 @@ def test_files_of_dartsort_are_compared_array_by_array(load, tmp_path):
     assert "| `dartsort_sorting.npz` | dartsort | xephys |" in "".join(files.report([row]))
 
 
-def test_dartsort_beside_itself_and_default(load):
+def test_dartsort_beside_itself_and_default(load, tmp_path):
     dartsort = load("dartsort")
     from contest.kinds import KINDS
 
@@ -235,6 +236,16 @@ def test_dartsort_beside_itself_and_default(load):
     rows = dartsort.with_earlier([ours])
     assert {row["sorter"] for row in rows[1:]} == set(dartsort.PEERS)  # runs of an earlier folder
     assert dartsort.with_earlier(rows) == rows and "no motion, earlier |" in "".join(dartsort.report(rows))
+    kept_there = tmp_path / "runs" / "short16-10" / "x"
+    kept_there.mkdir(parents=True)
+    (kept_there / "run.json").write_text(json.dumps(ours))
+    missing = {"set": "short16:10", "sorter": dartsort.OURS, "state": "no time left"}
+    (older,) = dartsort.with_earlier_code([missing], tmp_path)
+    assert older == {**ours, "earlier code": True} and dartsort.with_earlier_code([older], tmp_path) == [older]
+    still = {**made("dartsort-still", 0.5, 200.0), "set": "short16:10"}
+    marked = "".join(dartsort.report([older, still]))
+    assert "On 1 set, marked, the last run of ours is of earlier code." in marked
+    assert '`preset="dartsort"`, earlier code | 0.500' in marked and "50 ×" not in marked
     assert "no motion | 1 still | 0.750 | 0.625 | 50 × |" in page
     assert "no motion | 0.625 | 3 of 4 | 1 / 0 / 0 | 200 | 50 × |" in page
     assert "more on 2 of 2;\nthe least difference is +0.125 (short:10)" in page
