@@ -53,3 +53,24 @@ def test_eight_contacts_at_rest_show_no_movement():
     followed, still = xephys.sort(recording), xephys.sort(recording, drift="off")
     assert followed["spikes"].equals(still["spikes"])
     assert xephys.compare(followed, truth).summary["num_well_detected"] == 3
+
+
+def test_bursts_of_large_neurons_on_a_quiet_probe_are_kept_while_the_tissue_moves():
+    """Four neurons of up to 500 µV in noise of 4 µV: by loudness alone, their bursts look like movements."""
+    recording, truth = simulate_recording(
+        duration_s=30.0,
+        n_channels=16,
+        n_units=4,
+        probe="neuropixels-2",
+        amplitude_range_uv=(150.0, 500.0),
+        bursting_fraction=1.0,
+        rate_median_hz=8.0,
+        noise_uv=4.0,
+        spike_shapes=(("propagating", 0.5), ("slow", 0.5)),
+        drift="slow",
+        drift_um=25.0,
+        seed=306,
+    )
+    compared = xephys.compare(xephys.sort(recording), truth).summary
+    assert compared["num_well_detected"] == 4
+    assert compared["recall"] > 0.97

@@ -33,6 +33,22 @@ def test_most_crossings_of_a_movement_are_removed_and_the_rest_is_unchanged(movi
     assert crossing.sum() > 1000 and silent[crossing].mean() > 0.75  # a movement begins and ends gradually
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bursts_of_large_neurons_are_not_silenced(seed):
+    """On a quiet probe, filtered spikes of 400 µV do not fade below the noise before the next one of the burst."""
+    recording, truth = simulate_recording(
+        duration_s=12, n_channels=16, n_units=4, probe="neuropixels-2", seed=seed, amplitude_range_uv=(300.0, 500.0),
+        bursting_fraction=1.0, rate_median_hz=8.0, noise_uv=4.0, spike_shapes=(("propagating", 0.5), ("slow", 0.5)),
+    )  # fmt: skip
+    filtered = xephys.bandpass_filter(xephys.to_uv(recording))
+    levels = xephys.estimate_noise_levels(filtered)
+    loud = np.abs(filtered.values).reshape(-1, 600, 16)  # windows of 20 ms
+    loud = np.median(loud, axis=1) > 2.5 * 0.6745 * levels.values
+    assert (loud.mean(axis=1) >= 0.5).mean() > 0.1
+    silent = (xephys.blank_noisy_stretches(filtered, noise_levels=levels).values == 0).all(axis=1)
+    assert silent[truth.spikes["sample_index"]].mean() < 0.03
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [

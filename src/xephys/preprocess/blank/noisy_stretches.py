@@ -35,7 +35,8 @@ def blank_noisy_stretches(
     factor
         How many times the usual noise such a stretch has, measured by the median absolute value of its samples. Even
         many spikes hardly raise that: two units firing at 50 Hz on the same wires, with the hash around them, raise it
-        to 1.7.
+        to 1.7. The bursts of very large neurons do, and are told by their unevenness: in a movement, hardly any sample
+        is four times as large as the median.
     channel_fraction
         Fraction of the good channels that must be this noisy at once.
     window_ms
