@@ -73,6 +73,12 @@ def _drift(preset: str, drift: str, drift_um: float, duration_s: float = 300.0, 
     return Kind(title, duration_s, n_channels, n_units, simulator)
 
 
+def _small_drift(title: str, n_channels: int, n_units: int, probe: str, drift: str, drift_um: float) -> Kind:
+    """Few contacts on shanks of less than 100 µm, in hard conditions, and tissue that moves along them."""
+    simulator = {"preset": "hard", "probe": probe, "drift": drift, "drift_um": drift_um}
+    return Kind(f"hard, {title}, {drift} drift of {drift_um:g} µm", 120.0, n_channels, n_units, simulator)
+
+
 def _populous(drift: str, drift_um: float) -> Kind:
     """As many units on as many channels as in the simulations with which Kilosort4 was compared, and as much hash:
 
@@ -153,6 +159,8 @@ KINDS: dict[str, Kind] = {
     "hard-nonrigid120": _drift("hard", "nonrigid", 40.0, 120.0),
     "hard-steps120": _drift("hard", "steps", 20.0, 120.0),
     "hard-wander120": _drift("hard", "rigid", 20.0, 120.0),
+    "hard8-slow": _small_drift("8 channels", 8, 8, "neuropixels-like", "slow", 30.0),
+    "hard32-shanks": _small_drift("4 shanks of 8 channels", 32, 20, "multi-shank", "rigid", 25.0),
     "easy-still": _drift("easy", "none", 0.0, 120.0, 64),
     "easy-slow": _drift("easy", "slow", 30.0, 120.0, 64),
     "easy-nonrigid": _drift("easy", "nonrigid", 30.0, 120.0, 64),
