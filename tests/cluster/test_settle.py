@@ -56,7 +56,8 @@ def test_the_log_says_which_units_thinned_sections_can_hold():
 def test_weak_clusters_are_dropped_with_the_reason():
     means = np.zeros((2, 1, 3))
     means[0], means[1] = 30.0, 0.1
-    labels, dropped = without_weak(np.array([0, 0, 1, 1], np.int32), means, np.array([3, 3, 5, 5]), noise=1.0)
+    labels, channel = np.array([0, 0, 1, 1], np.int32), np.array([3, 3, 5, 5])
+    labels, dropped = without_weak(labels, means, channel, noise=1.0, norm_min=6.0)
     assert labels.tolist() == [0, 0, -1, -1]
     assert dropped["reason"].tolist() == ["too weak to be a unit"]
 

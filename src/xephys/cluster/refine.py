@@ -39,6 +39,7 @@ def refine_clusters(
     components: xr.DataArray,
     feature_noise: float,
     n_spikes_min: int = 20,
+    norm_min: float = 6.0,
     n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,
     refractory_ms: float = 2.0,
     dead_ms: float = 0.5,
@@ -62,6 +63,8 @@ def refine_clusters(
         From :func:`estimate_feature_noise`.
     n_spikes_min
         Minimum number of spikes of a cluster.
+    norm_min
+        Minimum norm of a cluster's mean projections, in units of the feature noise.
     n_spikes_per_unit_max
         Of a larger unit, this number of spikes, evenly spread over time, is used; the others get no label.
     refractory_ms, dead_ms
@@ -95,7 +98,8 @@ def refine_clusters(
     from ..kernels.cluster.shape import cluster_means
     from ..kernels.cluster.split_cluster import split_unit
 
-    check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise)
+    check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max)
+    check_positive(norm_min=norm_min, feature_noise=feature_noise)
     if "projection" not in (spikes.dtype.names or ()):
         raise ParameterError("the spikes have no projections; match them with components=")
     info = schema.validate_recording(recording)
@@ -117,7 +121,7 @@ def refine_clusters(
         groups=channel_groups(recording),
     )
     means, _ = cluster_means(projection, channel, labels, neighbors)
-    labels, weak = without_weak(labels, means, channel, noise=feature_noise)
+    labels, weak = without_weak(labels, means, channel, noise=feature_noise, norm_min=norm_min)
     settled = settle_clusters(
         labels,
         used,

@@ -161,12 +161,17 @@ def no_clusters(n_peaks: int) -> Clustering:
 
 
 def without_weak(
-    labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
+    labels: NDArray[np.int32],
+    means: NDArray[np.float64],
+    channel: NDArray[np.int64],
+    *,
+    noise: float,
+    norm_min: float,
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Labels without the clusters that are too weak to be units, and records of those."""
     from ..kernels.cluster import drop as cluster_drop
 
-    kept = cluster_drop.drop_weak(labels, means, noise=noise)
+    kept = cluster_drop.drop_weak(labels, means, noise=noise, norm_min=norm_min)
     return kept, cluster_drop.dropped_clusters(labels, kept, channel, reason="too weak to be a unit")
 
 

@@ -61,3 +61,16 @@ def test_the_order_of_the_scores_does_not_matter_and_few_do_not_tell():
     scores = scores_of(3, 30, 30)
     assert evidence_of_mode(scores[::-1].copy(), FLOOR) == evidence_of_mode(scores, FLOOR)
     assert evidence_of_mode(scores[: tails.N_SCORES_MIN - 1], FLOOR) == 0.0
+
+
+def test_scores_that_fell_below_the_floor_tell_nothing():
+    """Whatever they are: as false alarms that far below the floor, they would be impossibly likely."""
+    scores = scores_of(4, 60, 0)
+    assert evidence_of_mode(np.append(scores, [FLOOR - 0.7, 0.0, -3.0]), FLOOR) == evidence_of_mode(scores, FLOOR)
+
+
+def test_the_search_goes_on_until_the_evidence_is_as_clear_as_asked():
+    scores = scores_of(5, 400, 100)
+    found = evidence_of_mode(scores, FLOOR, clear=1e9)
+    assert found > evidence_of_mode(scores, FLOOR) >= tails.CLEAR
+    assert found == pytest.approx(searched(scores), abs=0.5)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.sorter.steps.tidy import Finish, Weakest, tidy_templates, tidy_units
+from xephys.sorter.steps.tails import Weakest
+from xephys.sorter.steps.tidy import Finish, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
 

@@ -28,24 +28,27 @@ STARTS = (0.5, 0.75, 0.9)
 N_ITERATIONS = 100
 #: Evenly chosen scores stand for all of more than this.
 N_SCORES_MAX = 1000
-#: The search ends at such clear evidence, or once the likelihood, as a logarithm, grows by less than this.
+#: The search ends at such clear evidence, unless told otherwise, or once the likelihood, as a logarithm, grows by less than this.
 CLEAR, CONVERGED = 20.0, 1e-3
 
 
-def evidence_of_mode(scores: NDArray[np.float64], floor: float) -> float:
+def evidence_of_mode(scores: NDArray[np.float64], floor: float, *, clear: float = CLEAR) -> float:
     """How much better a neuron and false alarms explain the scores than false alarms alone.
 
     Parameters
     ----------
     scores : (match,)
-        Scores of all matches of one unit, at or above ``floor``, in units of the noise.
+        Scores of all matches of one unit, in units of the noise. Those below ``floor`` are left out: they were above
+        it when they were matched, and tell nothing since overlapping spikes were fitted together.
     floor
         Nothing was matched below this.
+    clear
+        The search ends at such evidence.
 
     Returns
     -------
-    Logarithm of the odds, by the Bayesian information criterion; 0 for too few scores to tell. Beyond :data:`CLEAR`, it
-    is at least that large.
+    Logarithm of the odds, by the Bayesian information criterion; 0 for too few scores to tell. Beyond ``clear``, it is
+    at least that large.
 
     Examples
     --------
@@ -54,6 +57,7 @@ def evidence_of_mode(scores: NDArray[np.float64], floor: float) -> float:
     >>> evidence_of_mode(np.append(spikes, false), 6.0) > 0, evidence_of_mode(false, 6.0) < 0
     (True, True)
     """
+    scores = scores[scores >= floor]
     if scores.size < N_SCORES_MIN:
         return 0.0
     ordered = np.sort(scores)
@@ -65,8 +69,8 @@ def evidence_of_mode(scores: NDArray[np.float64], floor: float) -> float:
     without = alone + 0.5 * N_PARAMETERS * math.log(ordered.size)
     best = -math.inf
     for start in STARTS:
-        best = max(best, _fitted(ordered, floor, float(np.quantile(ordered, start)), enough=without + CLEAR))
-        if best > without + CLEAR:
+        best = max(best, _fitted(ordered, floor, float(np.quantile(ordered, start)), enough=without + clear))
+        if best > without + clear:
             break
     return best - without
 

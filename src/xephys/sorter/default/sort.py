@@ -34,7 +34,8 @@ from ..steps.live import are_live, live_records, silent_stretches, without_echoe
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.select import own_matches, spikes_among
-from ..steps.tidy import USUAL_FINISH, Finish, Units, Weakest, tidy_units
+from ..steps.tails import EVIDENCE_MIN, STRENGTH_MIN, STRENGTH_SURE, Weakest, strength_of
+from ..steps.tidy import USUAL_FINISH, Finish, Units, tidy_units
 from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, nearest_slots, unit_means
 from .drift import (
     find_motion,
@@ -95,11 +96,13 @@ def sort_detected(
 ) -> xr.DataTree:
     """Sort a segment whose events are known; the sorting records the parameters that were ``given`` to the preset."""
     p, prepared, features, tissue = parameters, detected.prepared, detected.features, detected.tissue
+    judges = given is p  # other presets share these steps, but have clusters of their own kind
+    norm_min = STRENGTH_MIN if judges else 6.0
     white, components = prepared.whitened, features.components
     around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
     silences = silent_stretches(recording, prepared.filtered, run)
     whole = live_records(peaks_at_rest(detected.events, tissue), silences, white, **around)
-    clusters = _cluster(white, whole, features, p, run)
+    clusters = _cluster(white, whole, features, p, run, norm_min=norm_min)
 
     for number in range(1, p.n_refinements + 1):
         means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
@@ -112,16 +115,20 @@ def sort_detected(
         firing = where_units_fire(matched, templates, tissue, match_threshold=p.match_threshold)
         resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
         resting_spikes = live_records(resting_spikes, silences, white, **around)
-        clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number, looks=looks)
+        clusters = _refine(
+            white, resting_spikes, clusters, features, p, run, number=number, looks=looks, norm_min=norm_min
+        )
 
     means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
     matchable, templates = matchable_templates(last_templates, clusters, prepared, p, run)
-    judges = given is p  # other presets share these steps, but have clusters of their own kind
     live = partial(are_live, silences=silences, white=white, **around)
     matches, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
     resting = with_thresholds(matchable.templates, matches, prepared, p, run, moving=tissue is not None)
-    weakest = None if given is p else Weakest(matches, LOWEST * p.match_threshold)
+    weakest = Weakest(matches, LOWEST * p.match_threshold)
+    if judges:
+        strength = strength_of(resting, components, feature_noise=features.noise_at_rest)
+        weakest = weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=EVIDENCE_MIN)
     judges = judges and tissue is None
     matches, by_shape = spikes_among(
         matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
@@ -248,7 +255,9 @@ def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
     }
 
 
-def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run) -> Clusters:
+def _cluster(
+    white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run, *, norm_min: float
+) -> Clusters:
     """Clusters of the detected peaks."""
     clustering = run.once(
         cluster_peaks,
@@ -257,6 +266,7 @@ def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: D
         components=features.components,
         feature_noise=features.noise_at_rest,
         n_spikes_min=p.n_spikes_min,
+        norm_min=norm_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     log = clustering_log(clustering, step="cluster")
@@ -275,6 +285,7 @@ def _refine(
     *,
     number: int,
     looks: bool,
+    norm_min: float,
 ) -> Clusters:
     """Split and merge the spikes that templates of the ``clusters`` matched, and cluster the residual if asked to."""
     clustering = run.once(
@@ -284,6 +295,7 @@ def _refine(
         components=features.components,
         feature_noise=features.noise,
         n_spikes_min=p.n_spikes_min,
+        norm_min=norm_min,
     )
     log = clusters.log + clustering_log(clustering, step=f"refine {number}")
     if looks:
@@ -294,6 +306,7 @@ def _refine(
             components=features.components,
             feature_noise=features.noise_at_rest,
             n_spikes_min=p.n_spikes_min,
+            norm_min=norm_min,
             n_peaks_per_section_max=p.n_peaks_per_section_max,
         )
         log += clustering_log(missed, step="look at what is left")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...graph.columns import Records, count_of, iter_blocks, load_columns
+from ...graph.columns import Records, count_of, iter_blocks
 from .assign import Assigned, SpikeColumns, assign_spikes, columns_of_spikes
 from .sums import log_of_sums, sums_of_two
+from .tails import Weakest, without_neuron
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,6 @@ class Finish:
 USUAL_FINISH = Finish()
 
 
-class Weakest(NamedTuple):
-    """What was matched at a threshold below the usual one: records with ``unit_index`` and ``gain``."""
-
-    matches: Records
-    threshold: float
-
-
 def tidy_templates(
     templates: xr.Dataset,
     counts: NDArray[np.floating[Any]],
@@ -163,7 +157,8 @@ def tidy_units(
     finish
         What is done to the units.
     weakest
-        All that a lower threshold matches; if it is given, units whose scores are the tail of false alarms are dropped.
+        All that a lower threshold matches; if it is given, units that this judges are dropped if their scores are the
+        tail of false alarms.
     """
     from ...kernels.curate.pieces import PIECE
     from ...kernels.curate.relative_sizes import relative_sizes
@@ -197,7 +192,7 @@ def tidy_units(
     np.add.at(counts, target[target >= 0], count_labels(spikes.template, n_labels=n_units)[target >= 0])
     alive = counts >= n_spikes_min
     small = {u: int(counts[u]) for u in np.flatnonzero(~alive & (target == np.arange(n_units))).tolist()}
-    tails = {} if weakest is None else _tails(weakest, target, np.flatnonzero(alive))
+    tails = {} if weakest is None else without_neuron(weakest, target, alive)
     alive[list(tails)] = False
     number = np.cumsum(alive) - 1
     template_of_unit = np.flatnonzero(alive)
@@ -211,16 +206,6 @@ def tidy_units(
         for unit, evidence in tails.items()
     ]
     return Units(kept, templates.isel(unit=template_of_unit), origin, log)
-
-
-def _tails(weakest: Weakest, target: NDArray[np.int64], units: NDArray[np.int64]) -> dict[int, float]:
-    """The units whose scores have no mode, and the evidence for one."""
-    from ...kernels.match.tails import evidence_of_mode
-
-    templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
-    own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
-    evidence = {unit: evidence_of_mode(scores[own == unit], weakest.threshold) for unit in units.tolist()}
-    return {unit: found for unit, found in evidence.items() if found < 0}
 
 
 def _samples(duration_ms: float, templates: xr.Dataset) -> int:

@@ -1,0 +1,70 @@
+"""Units that noise alone could have made, and whether the scores of their matches tell of a neuron."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...graph.columns import Records, load_columns
+
+#: Threshold crossings of noise have features whose mean has a norm of 4.5 to 6 times the noise. A cluster below this
+#: strength is no unit.
+STRENGTH_MIN = 5.0
+#: What matching finds for such a template is larger, because its spikes were selected. A unit below this strength must
+#: have scores that tell of a neuron.
+STRENGTH_SURE = 8.0
+#: Evidence for a neuron for each match, as a logarithm of the odds: 0.29 to 1.95 was seen of simulated neurons below that
+#: strength, and -0.02 to 0.17 of units whose template was made by noise and by neurons far away.
+EVIDENCE_MIN = 0.2
+
+
+class Weakest(NamedTuple):
+    """What was matched at a threshold below the usual one, and the units that it judges.
+
+    Attributes
+    ----------
+    matches
+        Records with ``unit_index`` and ``gain``.
+    threshold
+        Nothing was matched below this.
+    judged
+        Mask of the templates that are judged; all if None.
+    evidence_min
+        A judged unit is kept if the evidence for a neuron is at least this for each match, as a logarithm of the odds.
+    """
+
+    matches: Records
+    threshold: float
+    judged: NDArray[np.bool_] | None = None
+    evidence_min: float = 0.0
+
+
+def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> NDArray[np.float64]:
+    """Norm of the projections of each template, in units of the ``feature_noise``, as for a cluster's mean."""
+    waveforms, basis = templates["waveform"].values.astype(np.float64), components.values.astype(np.float64)
+    projections = np.einsum("ks,usc->ukc", basis, waveforms, optimize=True)
+    return np.asarray(np.sqrt((projections**2).sum(axis=(1, 2))) / feature_noise)
+
+
+def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[np.bool_]) -> dict[int, float]:
+    """The units among those ``alive`` whose scores do not tell of a neuron, and the evidence for one.
+
+    ``target`` is the unit of each template; a unit is judged if its own template is.
+    """
+    from ...kernels.match.tails import CLEAR, N_SCORES_MAX, evidence_of_mode
+
+    units = np.flatnonzero(alive if weakest.judged is None else alive & weakest.judged)
+    if not units.size:
+        return {}
+    templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
+    own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
+    evidence = {}
+    for unit in units.tolist():
+        found = scores[own == unit]
+        n_scores = min(found.size, N_SCORES_MAX)
+        clear = CLEAR + weakest.evidence_min * n_scores
+        evidence[unit] = evidence_of_mode(found, weakest.threshold, clear=clear) / max(n_scores, 1)
+    return {unit: found for unit, found in evidence.items() if found < weakest.evidence_min}
