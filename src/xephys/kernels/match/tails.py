@@ -28,7 +28,8 @@ STARTS = (0.5, 0.75, 0.9)
 N_ITERATIONS = 100
 #: Evenly chosen scores stand for all of more than this.
 N_SCORES_MAX = 1000
-#: The search ends at such clear evidence, unless told otherwise, or once the likelihood, as a logarithm, grows by less than this.
+#: The search ends at such clear evidence, unless told otherwise, or once the likelihood, as a logarithm, grows by less
+#: than this.
 CLEAR, CONVERGED = 20.0, 1e-3
 
 
@@ -73,6 +74,47 @@ def evidence_of_mode(scores: NDArray[np.float64], floor: float, *, clear: float 
         if best > without + clear:
             break
     return best - without
+
+
+def evidence_by_unit(
+    scores: NDArray[np.float64],
+    units: NDArray[np.int32],
+    judged: NDArray[np.int64],
+    floor: float,
+    *,
+    per_match_min: float = 0.0,
+) -> NDArray[np.float64]:
+    """The evidence of each judged unit, for each of its matches.
+
+    Parameters
+    ----------
+    scores, units : (match,)
+        Scores of all matches, in units of the noise, and their units.
+    judged : (unit,)
+        The units to judge.
+    floor
+        Nothing was matched below this.
+    per_match_min
+        Evidence that is clearly above this is not determined any further.
+
+    Returns
+    -------
+    evidence : (unit,) float64
+        :func:`evidence_of_mode`, divided by the number of scores that it looked at.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> scores, units = np.append(rng.normal(9, 1, 60), 6 + rng.exponential(0.8, 90)), np.repeat([2, 5], [60, 90])
+    >>> evidence_by_unit(scores, units.astype(np.int32), np.array([2, 5]), 6.0).round(1).tolist()
+    [0.7, -0.1]
+    """
+    evidence = np.zeros(len(judged))
+    for k, unit in enumerate(judged):
+        own = scores[units == unit]
+        n_scores = max(min(own.size, N_SCORES_MAX), 1)
+        evidence[k] = evidence_of_mode(own, floor, clear=CLEAR + per_match_min * n_scores) / n_scores
+    return evidence
 
 
 def _fitted(scores: NDArray[np.float64], floor: float, center: float, *, enough: float) -> float:

@@ -34,7 +34,7 @@ from ..steps.live import are_live, live_records, silent_stretches, without_echoe
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.select import own_matches, spikes_among
-from ..steps.tails import EVIDENCE_MIN, STRENGTH_MIN, STRENGTH_SURE, Weakest, strength_of
+from ..steps.tails import STRENGTH_MIN, STRENGTH_OF_CROSSINGS, Weakest, only_weak
 from ..steps.tidy import USUAL_FINISH, Finish, Units, tidy_units
 from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, nearest_slots, unit_means
 from .drift import (
@@ -97,12 +97,12 @@ def sort_detected(
     """Sort a segment whose events are known; the sorting records the parameters that were ``given`` to the preset."""
     p, prepared, features, tissue = parameters, detected.prepared, detected.features, detected.tissue
     judges = given is p  # other presets share these steps, but have clusters of their own kind
-    norm_min = STRENGTH_MIN if judges else 6.0
+    weak: dict[str, Any] = {"norm_min": STRENGTH_MIN if judges else STRENGTH_OF_CROSSINGS}
     white, components = prepared.whitened, features.components
     around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
     silences = silent_stretches(recording, prepared.filtered, run)
     whole = live_records(peaks_at_rest(detected.events, tissue), silences, white, **around)
-    clusters = _cluster(white, whole, features, p, run, norm_min=norm_min)
+    clusters = _cluster(white, whole, features, p, run, **weak)
 
     for number in range(1, p.n_refinements + 1):
         means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
@@ -115,9 +115,7 @@ def sort_detected(
         firing = where_units_fire(matched, templates, tissue, match_threshold=p.match_threshold)
         resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
         resting_spikes = live_records(resting_spikes, silences, white, **around)
-        clusters = _refine(
-            white, resting_spikes, clusters, features, p, run, number=number, looks=looks, norm_min=norm_min
-        )
+        clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number, looks=looks, **weak)
 
     means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
@@ -126,13 +124,11 @@ def sort_detected(
     matches, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
     resting = with_thresholds(matchable.templates, matches, prepared, p, run, moving=tissue is not None)
     weakest = Weakest(matches, LOWEST * p.match_threshold)
-    if judges:
-        strength = strength_of(resting, components, feature_noise=features.noise_at_rest)
-        weakest = weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=EVIDENCE_MIN)
-    judges = judges and tissue is None
+    weakest = only_weak(weakest, resting, components, feature_noise=features.noise_at_rest) if judges else weakest
     matches, by_shape = spikes_among(
-        matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min, judges=judges
-    )
+        matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min,
+        judges=judges and tissue is None,
+    )  # fmt: skip
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
     units = _tidied(recording, matches, resting, templates, tissue, p, finish=finish, weakest=weakest)
     log = clusters.log + matchable.log + others + by_shape + units.log

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ...graph.columns import Records, load_columns
 
-#: Threshold crossings of noise have features whose mean has a norm of 4.5 to 6 times the noise. A cluster below this
-#: strength is no unit.
-STRENGTH_MIN = 5.0
+#: Threshold crossings of noise have features whose mean has a norm of 4.5 times the noise to the second figure. Where
+#: units are judged at the end, only clusters below the first are dropped at once.
+STRENGTH_MIN, STRENGTH_OF_CROSSINGS = 5.0, 6.0
 #: What matching finds for such a template is larger, because its spikes were selected. A unit below this strength must
 #: have scores that tell of a neuron.
 STRENGTH_SURE = 8.0
-#: Evidence for a neuron for each match, as a logarithm of the odds: 0.29 to 1.95 was seen of simulated neurons below that
-#: strength, and -0.02 to 0.17 of units whose template was made by noise and by neurons far away.
+#: Evidence for a neuron for each match, as a logarithm of the odds: 0.29 to 1.95 was seen of simulated neurons below
+#: that strength, and -0.02 to 0.17 of units whose template was made by noise and by neurons far away.
 EVIDENCE_MIN = 0.2
 
 
@@ -49,22 +49,24 @@ def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_nois
     return np.asarray(np.sqrt((projections**2).sum(axis=(1, 2))) / feature_noise)
 
 
+def only_weak(weakest: Weakest, templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> Weakest:
+    """The same matches, by which only units are judged that are so weak that noise could have made them."""
+    strength = strength_of(templates, components, feature_noise=feature_noise)
+    return weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=EVIDENCE_MIN)
+
+
 def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[np.bool_]) -> dict[int, float]:
     """The units among those ``alive`` whose scores do not tell of a neuron, and the evidence for one.
 
     ``target`` is the unit of each template; a unit is judged if its own template is.
     """
-    from ...kernels.match.tails import CLEAR, N_SCORES_MAX, evidence_of_mode
+    from ...kernels.match.tails import evidence_by_unit
 
     units = np.flatnonzero(alive if weakest.judged is None else alive & weakest.judged)
     if not units.size:
         return {}
     templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
     own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
-    evidence = {}
-    for unit in units.tolist():
-        found = scores[own == unit]
-        n_scores = min(found.size, N_SCORES_MAX)
-        clear = CLEAR + weakest.evidence_min * n_scores
-        evidence[unit] = evidence_of_mode(found, weakest.threshold, clear=clear) / max(n_scores, 1)
-    return {unit: found for unit, found in evidence.items() if found < weakest.evidence_min}
+    evidence = evidence_by_unit(scores, own, units, weakest.threshold, per_match_min=weakest.evidence_min)
+    fails = evidence < weakest.evidence_min
+    return dict(zip(units[fails].tolist(), evidence[fails].tolist(), strict=True))
