@@ -302,7 +302,6 @@ def _refine(
             components=features.components,
             feature_noise=features.noise_at_rest,
             n_spikes_min=p.n_spikes_min,
-            norm_min=norm_min,
             n_peaks_per_section_max=p.n_peaks_per_section_max,
         )
         log += clustering_log(missed, step="look at what is left")
