@@ -12,12 +12,12 @@ from ...graph.columns import Records, load_columns
 
 #: Threshold crossings of noise have features whose mean has a norm of 4.5 times the noise to the second figure. Where
 #: units are judged at the end, only clusters below the first are dropped at once.
-STRENGTH_MIN, STRENGTH_OF_CROSSINGS = 5.0, 6.0
-#: What matching finds for such a template is larger, because its spikes were selected. A unit below this strength must
-#: have scores that tell of a neuron.
+STRENGTH_MIN, STRENGTH_OF_CROSSINGS = 5.5, 6.0
+#: What matching finds for such a template is larger, because its spikes were selected: up to this.
 STRENGTH_SURE = 8.0
-#: Evidence for a neuron for each match, as a logarithm of the odds: 0.29 to 1.95 was seen of simulated neurons below
-#: that strength, and -0.02 to 0.17 of units whose template was made by noise and by neurons far away.
+#: What a unit no larger than crossings needs: evidence for a neuron for each match, as a logarithm of the odds.
+#: 0.29 to 1.95 was seen of simulated neurons, and -0.02 to 0.17 of units made by noise and by neurons far away. Larger
+#: ones need only more evidence than none, because a neuron among the spikes of many others may have hardly more.
 EVIDENCE_MIN = 0.2
 
 
@@ -33,13 +33,14 @@ class Weakest(NamedTuple):
     judged
         Mask of the templates that are judged; all if None.
     evidence_min
-        A judged unit is kept if the evidence for a neuron is at least this for each match, as a logarithm of the odds.
+        A judged unit is kept if the evidence for a neuron, as a logarithm of the odds for each match, is at least this:
+        a number, or one for each template.
     """
 
     matches: Records
     threshold: float
     judged: NDArray[np.bool_] | None = None
-    evidence_min: float = 0.0
+    evidence_min: float | NDArray[np.float64] = 0.0
 
 
 def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> NDArray[np.float64]:
@@ -52,7 +53,8 @@ def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_nois
 def only_weak(weakest: Weakest, templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> Weakest:
     """The same matches, by which only units are judged that are so weak that noise could have made them."""
     strength = strength_of(templates, components, feature_noise=feature_noise)
-    return weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=EVIDENCE_MIN)
+    evidence_min = np.where(strength < STRENGTH_OF_CROSSINGS, EVIDENCE_MIN, 0.0)
+    return weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=evidence_min)
 
 
 def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[np.bool_]) -> dict[int, float]:
@@ -67,6 +69,8 @@ def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[n
         return {}
     templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
     own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
-    evidence = evidence_by_unit(scores, own, units, weakest.threshold, per_match_min=weakest.evidence_min)
-    fails = evidence < weakest.evidence_min
+    evidence_min = np.broadcast_to(weakest.evidence_min, target.shape)[units]
+    most = float(evidence_min.max())
+    evidence = evidence_by_unit(scores, own, units, weakest.threshold, per_match_min=most)
+    fails = evidence < evidence_min
     return dict(zip(units[fails].tolist(), evidence[fails].tolist(), strict=True))
