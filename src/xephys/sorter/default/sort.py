@@ -123,8 +123,7 @@ def sort_detected(
     live = partial(are_live, silences=silences, white=white, **around)
     matches, others = _last_match(white, templates, components, p, tissue, run, live=live if judges else None)
     resting = with_thresholds(matchable.templates, matches, prepared, p, run, moving=tissue is not None)
-    weakest = Weakest(matches, LOWEST * p.match_threshold)
-    weakest = only_weak(weakest, resting, components, feature_noise=features.noise_at_rest) if judges else weakest
+    weakest = _weakest(matches, resting, features, p, only_weak_units=judges)
     matches, by_shape = spikes_among(
         matches, resting, live(matches), match_threshold=p.match_threshold, n_spikes_min=p.n_spikes_min,
         judges=judges and tissue is None,
@@ -184,6 +183,15 @@ def _last_match(
     seen = spikes_at_rest(firing, tissue, templates=templates, components=components)
     own, log = own_matches(seen, live(seen), n_spikes_min=p.n_spikes_min)
     return SelectedRecords(firing, own.selected), log
+
+
+def _weakest(
+    matches: Records, resting: xr.Dataset, features: Features, p: DefaultParameters, *, only_weak_units: bool
+) -> Weakest:
+    """The matches that tell whether a unit is a neuron: any unit, or only those that noise could have made."""
+    weakest = Weakest(matches, LOWEST * p.match_threshold)
+    known = {"components": features.components, "feature_noise": features.noise_at_rest}
+    return only_weak(weakest, resting, **known) if only_weak_units else weakest
 
 
 def _tidied(

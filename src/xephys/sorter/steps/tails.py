@@ -50,7 +50,7 @@ def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_nois
     return np.asarray(np.sqrt((projections**2).sum(axis=(1, 2))) / feature_noise)
 
 
-def only_weak(weakest: Weakest, templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> Weakest:
+def only_weak(weakest: Weakest, templates: xr.Dataset, *, components: xr.DataArray, feature_noise: float) -> Weakest:
     """The same matches, by which only units are judged that are so weak that noise could have made them."""
     strength = strength_of(templates, components, feature_noise=feature_noise)
     evidence_min = np.where(strength < STRENGTH_OF_CROSSINGS, EVIDENCE_MIN, 0.0)
