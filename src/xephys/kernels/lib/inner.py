@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from numba import njit
 
-from xephys.kernels.lib.loading import load_lightly
+from xephys.kernels.lib.compiler.loading import load_lightly
+from xephys.kernels.lib.compiler.resolving import resolve_once
+from xephys.kernels.lib.compiler.unswept import compile_unswept
 
 load_lightly()
+resolve_once()
+compile_unswept()
 
 #: Options of a kernel that Python calls. No wrapper is made with which C could call it: nothing does.
 KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True}

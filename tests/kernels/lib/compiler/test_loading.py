@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from numba.core import caching
 
-from xephys.kernels.lib import loading
+from xephys.kernels.lib.compiler import loading
 
 PROGRAM = """
 import sys
