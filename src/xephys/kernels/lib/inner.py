@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numba import njit
 
+from xephys.kernels.lib.compiler.compiling import HelperCompiler, KernelCompiler
 from xephys.kernels.lib.compiler.loading import load_lightly
 from xephys.kernels.lib.compiler.resolving import resolve_once
 from xephys.kernels.lib.compiler.unswept import compile_unswept
@@ -15,10 +16,10 @@ resolve_once()
 compile_unswept()
 
 #: Options of a kernel that Python calls. No wrapper is made with which C could call it: nothing does.
-KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True}
+KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
 #: Options of a kernel that only kernels call: no wrappers with which Python could call it, which take as long to
 #: compile as a short kernel. A test calls its `py_func`, or the kernel that calls it.
-HELPER: dict[str, Any] = {**KERNEL, "no_cpython_wrapper": True}
+HELPER: dict[str, Any] = {**KERNEL, "no_cpython_wrapper": True, "pipeline_class": HelperCompiler}
 #: Options of one that, besides, makes no array, though views of the given ones. No references to arrays are counted in
 #: it: each count is an atomic operation, which waits for all stores before it, and loops over views spend up to a
 #: quarter of their time so.

@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import full, zeros
-from xephys.kernels.lib.inner import INNER, inner, kernel
+from xephys.kernels.lib.inner import INNER, helper, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
@@ -43,7 +43,7 @@ class Stretch(NamedTuple):
     doubt: NDArray[np.float64]  # (candidate, stop - start): gain to be doubted, infinite where a unit may not fire
 
 
-@kernel
+@inner
 def amplitude_and_gain(energy: float, limits: Limits, score: float) -> tuple[float, float]:
     """Most likely amplitude within its limits, and the gain with it."""
     precision = limits.amplitude_precision * limits.noise_gain
@@ -53,7 +53,7 @@ def amplitude_and_gain(energy: float, limits: Limits, score: float) -> tuple[flo
     return amplitude, gain / limits.noise_gain
 
 
-@kernel
+@inner
 def sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> tuple[float, int]:
     """Height of the parabola through three scores, and the tabulated shift nearest to its top."""
     score = np.float64(scores[sample])
@@ -145,7 +145,7 @@ def _best_second(
     return best, best_amplitude
 
 
-@kernel
+@helper
 def larger_of_pair(
     stretch: Stretch, energies: NDArray[np.float64], minimum: NDArray[np.float32], pairs: Pairs, limits: Limits
 ) -> tuple[int, int, int, float, float]:
