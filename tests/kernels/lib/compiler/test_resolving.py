@@ -37,7 +37,8 @@ def test_no_operation_is_resolved_twice(asked):
     assert total(3.0, 2.0) == 16.0
     assert asked and len(set(asked)) == len(asked)
     n_asked = len(asked)
-    assert njit(lambda a, b: a + b)(3.0, 2.0) == 5.0
+    for irrelevant in ({}, {"nogil": True}, {"no_cfunc_wrapper": True}):
+        assert njit(**irrelevant)(lambda a, b: a + b)(3.0, 2.0) == 5.0
     assert len(asked) == n_asked
     assert total(3, 2) == 16 and len(asked) > n_asked  # other types are resolved anew
 
