@@ -24,6 +24,7 @@ from .iterative_template import estimate_by_iterative_template
 from .kilosort import estimate_by_kilosort
 from .shank_peaks import Course, ShankPeaks, split_by_shank
 from .short import believed, unknown
+from .together import moved_together, probes_of_shanks
 
 #: Methods by name. Each takes the peaks of one shank and its own parameters.
 METHODS: dict[str, Callable[..., Course]] = {
@@ -110,7 +111,8 @@ def estimate_motion(
         raise ParameterError(
             "there are no peaks to estimate motion from; lower the detection threshold, or leave it out"
         )
-    courses = [_course(own, METHODS[method], parameters) for own in shanks]
+    alone = [_course(own, METHODS[method], parameters) for own in shanks]
+    courses = moved_together(shanks, alone, probes_of_shanks(recording))
     depths = np.unique(np.concatenate([course.depth_um for course in courses]))
     times = start_time_s(recording) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
     merged = [course.at_depths(depths) for course in courses]

@@ -17,14 +17,19 @@ LIKENESS_MIN, GAIN_MIN = 0.55, 0.05
 
 def believed(peaks: ShankPeaks, course: Course) -> Course:
     """The course itself, or, on a short shank that shows other neurons at each displacement, one that is unknown."""
-    from ..kernels.motion.evidence import likeness
-
     if peaks.height_um >= LONG_UM:
         return course
+    seen, registered = likeness_along(peaks, course)
+    return course if registered >= LIKENESS_MIN and registered - seen >= GAIN_MIN else unknown(peaks)
+
+
+def likeness_along(peaks: ShankPeaks, course: Course) -> tuple[float, float]:
+    """How alike peaks at different displacements are, as seen and along a course; both 0 if they are at one."""
+    from ..kernels.motion.evidence import likeness
+
     of_bin = course.displacement_um.mean(axis=1)
     rows, bins = peaks.bins_of(0, peaks.n_times)
-    seen, registered = likeness(peaks.depth_um[rows], peaks.amplitude[rows], of_bin[bins])
-    return course if registered >= LIKENESS_MIN and registered - seen >= GAIN_MIN else unknown(peaks)
+    return likeness(peaks.depth_um[rows], peaks.amplitude[rows], of_bin[bins])
 
 
 def unknown(peaks: ShankPeaks) -> Course:
