@@ -27,7 +27,6 @@ def cluster_missed(
     components: xr.DataArray,
     feature_noise: float,
     n_spikes_min: int = 20,
-    norm_min: float = 6.0,
     n_peaks_per_section_max: int = 30_000,
 ) -> Clustering:
     """Cluster the peaks that no template explains. Computes.
@@ -38,7 +37,7 @@ def cluster_missed(
 
     Parameters
     ----------
-    recording, components, feature_noise, n_spikes_min, norm_min, n_peaks_per_section_max
+    recording, components, feature_noise, n_spikes_min, n_peaks_per_section_max
         As for :func:`xephys.cluster_peaks`.
     spikes
         From :func:`xephys.match.leftover.match_and_look`, on disk; those that belong to no unit are clustered.
@@ -61,7 +60,6 @@ def cluster_missed(
         components=components,
         feature_noise=feature_noise,
         n_spikes_min=n_spikes_min,
-        norm_min=norm_min,
         n_peaks_per_section_max=n_peaks_per_section_max,
     )
     clustered, of_units = found.labels >= 0, matched >= 0

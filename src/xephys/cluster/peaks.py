@@ -37,7 +37,6 @@ def cluster_peaks(
     components: xr.DataArray,
     feature_noise: float | None = None,
     n_spikes_min: int = 20,
-    norm_min: float = 6.0,
     n_peaks_per_section_max: int = 30_000,
     core_um: float = 40.0,
     margin_um: float = 30.0,
@@ -60,9 +59,6 @@ def cluster_peaks(
         which is too high where all channels see every spike, as on a tetrode.
     n_spikes_min
         Minimum number of peaks of a cluster.
-    norm_min
-        Minimum norm of a cluster's mean projections, in units of the feature noise. Threshold crossings of noise reach
-        4.5 to 6.
     n_peaks_per_section_max
         In a section with more peaks, this number of them, evenly spread over time, is clustered, and the others get no
         label: clusters only serve to make templates, and matching finds all spikes. A unit there needs proportionally
@@ -100,7 +96,7 @@ def cluster_peaks(
     from ..kernels.cluster.shape import cluster_means
     from ..kernels.cluster.split_cluster import cluster_section, split_cluster
 
-    check_positive(n_spikes_min=n_spikes_min, norm_min=norm_min, n_peaks_per_section_max=n_peaks_per_section_max)
+    check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
     if feature_noise is not None:
         check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
@@ -117,10 +113,10 @@ def cluster_peaks(
     labels = reconcile.join_sections(channel, sections, members, section_labels, n_spikes_min=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbors)
-    parted = part_weak(labels, means, channel, noise=noise, n_spikes_min=n_spikes_min, norm_min=norm_min)
+    parted = part_weak(labels, means, channel, noise=noise, n_spikes_min=n_spikes_min)
     if not np.array_equal(parted, labels):
         labels, (means, _) = parted, cluster_means(projection, channel, parted, neighbors)
-    labels, weak = without_weak(labels, means, channel, noise=noise, norm_min=norm_min)
+    labels, weak = without_weak(labels, means, channel, noise=noise)
     _, cluster_rows = rows_by_label(labels)
     split_jobs = [(of_cluster, neighbors, n_spikes_min) for of_cluster in cluster_rows]
     parts = run_tasks(split_cluster, split_jobs, shared=(projection, channel))

@@ -64,7 +64,8 @@ def refine_clusters(
     n_spikes_min
         Minimum number of spikes of a cluster.
     norm_min
-        Minimum norm of a cluster's mean projections, in units of the feature noise.
+        Minimum norm of a cluster's mean projections, in units of the feature noise. Threshold crossings of noise have
+        up to 6; below that, the scores of the spikes tell a neuron from noise.
     n_spikes_per_unit_max
         Of a larger unit, this number of spikes, evenly spread over time, is used; the others get no label.
     refractory_ms, dead_ms

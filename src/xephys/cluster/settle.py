@@ -166,7 +166,7 @@ def without_weak(
     channel: NDArray[np.int64],
     *,
     noise: float,
-    norm_min: float,
+    norm_min: float = 6.0,
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Labels without the clusters that are too weak to be units, and records of those."""
     from ..kernels.cluster import drop as cluster_drop

@@ -102,7 +102,7 @@ def sort_detected(
     around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
     silences = silent_stretches(recording, prepared.filtered, run)
     whole = live_records(peaks_at_rest(detected.events, tissue), silences, white, **around)
-    clusters = _cluster(white, whole, features, p, run, **weak)
+    clusters = _cluster(white, whole, features, p, run)
 
     for number in range(1, p.n_refinements + 1):
         means = cluster_means(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
@@ -259,9 +259,7 @@ def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
     }
 
 
-def _cluster(
-    white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run, *, norm_min: float
-) -> Clusters:
+def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run) -> Clusters:
     """Clusters of the detected peaks."""
     clustering = run.once(
         cluster_peaks,
@@ -270,7 +268,6 @@ def _cluster(
         components=features.components,
         feature_noise=features.noise_at_rest,
         n_spikes_min=p.n_spikes_min,
-        norm_min=norm_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     log = clustering_log(clustering, step="cluster")

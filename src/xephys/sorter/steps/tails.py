@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from ...graph.columns import Records, load_columns
 
-#: Threshold crossings of noise have features whose mean has a norm of 4.5 times the noise to the second figure. Where
-#: units are judged at the end, only clusters below the first are dropped at once.
-STRENGTH_MIN, STRENGTH_OF_CROSSINGS = 5.5, 6.0
-#: What matching finds for such a template is larger, because its spikes were selected: up to this.
-STRENGTH_SURE = 8.0
+#: Threshold crossings of noise have features whose mean has a norm of 4.5 times the noise to the second figure, and so
+#: have small neurons whose larger spikes were detected. Where units are judged at the end, only clusters of matched
+#: spikes below the first are dropped at once: matching finds the smaller spikes too, so that the mean becomes smaller.
+STRENGTH_MIN, STRENGTH_OF_CROSSINGS = 5.0, 6.0
 #: What a unit no larger than crossings needs: evidence for a neuron for each match, as a logarithm of the odds.
-#: 0.29 to 1.95 was seen of simulated neurons, and -0.02 to 0.17 of units made by noise and by neurons far away. Larger
-#: ones need only more evidence than none, because a neuron among the spikes of many others may have hardly more.
+#: 0.29 to 1.95 was seen of simulated neurons, and -0.02 to 0.17 of units made by noise and by neurons far away.
 EVIDENCE_MIN = 0.2
 
 
@@ -33,14 +31,13 @@ class Weakest(NamedTuple):
     judged
         Mask of the templates that are judged; all if None.
     evidence_min
-        A judged unit is kept if the evidence for a neuron, as a logarithm of the odds for each match, is at least this:
-        a number, or one for each template.
+        A judged unit is kept if the evidence for a neuron is at least this for each match, as a logarithm of the odds.
     """
 
     matches: Records
     threshold: float
     judged: NDArray[np.bool_] | None = None
-    evidence_min: float | NDArray[np.float64] = 0.0
+    evidence_min: float = 0.0
 
 
 def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_noise: float) -> NDArray[np.float64]:
@@ -53,8 +50,7 @@ def strength_of(templates: xr.Dataset, components: xr.DataArray, *, feature_nois
 def only_weak(weakest: Weakest, templates: xr.Dataset, *, components: xr.DataArray, feature_noise: float) -> Weakest:
     """The same matches, by which only units are judged that are so weak that noise could have made them."""
     strength = strength_of(templates, components, feature_noise=feature_noise)
-    evidence_min = np.where(strength < STRENGTH_OF_CROSSINGS, EVIDENCE_MIN, 0.0)
-    return weakest._replace(judged=strength < STRENGTH_SURE, evidence_min=evidence_min)
+    return weakest._replace(judged=strength < STRENGTH_OF_CROSSINGS, evidence_min=EVIDENCE_MIN)
 
 
 def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[np.bool_]) -> dict[int, float]:
@@ -69,8 +65,6 @@ def without_neuron(weakest: Weakest, target: NDArray[np.int64], alive: NDArray[n
         return {}
     templates, gains = load_columns(weakest.matches, unit_index=np.int32, gain=np.float64)
     own, scores = target.astype(np.int32)[templates], np.sqrt(gains, out=gains)
-    evidence_min = np.broadcast_to(weakest.evidence_min, target.shape)[units]
-    most = float(evidence_min.max())
-    evidence = evidence_by_unit(scores, own, units, weakest.threshold, per_match_min=most)
-    fails = evidence < evidence_min
+    evidence = evidence_by_unit(scores, own, units, weakest.threshold, per_match_min=weakest.evidence_min)
+    fails = evidence < weakest.evidence_min
     return dict(zip(units[fails].tolist(), evidence[fails].tolist(), strict=True))
