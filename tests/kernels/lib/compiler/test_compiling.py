@@ -142,3 +142,26 @@ def test_another_process_links_what_the_first_has_stored(tmp_path):
     assert called("_first")[0].split() == ["10.0"]
     first, second, helped, _ = called("_first", "_second")
     assert first.split() == ["10.0", "1"] and second.split() == ["4.0"] and helped.split() == ["1"]
+
+
+OTHER_VERSION = """
+import numba
+numba.version_info = numba.version_info._replace(short=(9, 9))
+from xephys.kernels.lib.inner import HELPER, KERNEL, inner, kernel
+assert "pipeline_class" not in KERNEL and "pipeline_class" not in HELPER
+@inner
+def twice(value):
+    return 2 * value
+@kernel
+def four_times(value):
+    return twice(twice(value))
+print(four_times(5))
+"""
+
+
+def test_another_version_of_numba_compiles_kernels_as_any_function(tmp_path):
+    script = tmp_path / "other_version.py"
+    script.write_text(OTHER_VERSION)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, check=False)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "20"), ran.stderr
