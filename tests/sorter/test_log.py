@@ -16,7 +16,7 @@ FIGURES = {
 
 
 def test_every_decision_is_logged_with_its_reason():
-    recording, _ = simulate_recording(preset="hard", duration_s=40.0, n_channels=32, n_units=32, seed=2)
+    recording, _ = simulate_recording(preset="hard", duration_s=40.0, n_channels=32, n_units=32, seed=5)
     log = json.loads(xephys.sort(recording).attrs["log"])
     assert {entry["step"] for entry in log} <= STEPS
     assert all(entry["reason"] for entry in log)
