@@ -12,7 +12,8 @@ each other, and taking them one after another costs no more than taking them at 
 
 Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep, each
 spike is put back and the best candidates in its place are chosen again, now that its neighbors in time are explained;
-the best choice may be two spikes at once (`match_pairs`).
+the best choice may be two spikes at once (`pairs`). Two spikes that collide are put back together, because either of
+two wrong ones is right beside the other: one is too late, and the other one explains what it leaves.
 """
 
 from __future__ import annotations
@@ -195,6 +196,17 @@ def _take(
 
 
 @inner
+def _put_back(board: Board, events: Events, pairs: Pairs, limits: Limits, event: int) -> tuple[int, int]:
+    """Withdraw a spike; returns the blocks that it affected."""
+    unit = events.unit[event]
+    events.unit[event] = -1
+    first, last = _add_spike(
+        board, events, pairs, limits, unit, events.sample[event], events.shift[event], events.amplitude[event]
+    )
+    return first, last
+
+
+@inner
 def _take_all(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
 ) -> tuple[int, int, int]:
@@ -231,8 +243,9 @@ def _take_of_pair(
     block = sample // SEARCH_SAMPLES
     if np.isinf(pairs.unexplained[unit]):
         return n_events, block, block
-    start = max(sample - limits.guard_samples, 1)
-    stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
+    radius = max(limits.guard_samples, limits.refractory_samples)
+    start = max(sample - radius, 1)
+    stop = max(min(sample + radius + 1, board.scores.shape[1] - 1), start)
     units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
     doubt = zeros((units.size, stop - start))
     stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
@@ -249,6 +262,35 @@ def _take_of_pair(
         doubted = True
     first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
     return n_events + 1, first, last
+
+
+@helper
+def _colliding(board: Board, events: Events, pairs: Pairs, limits: Limits, event: int, n_pending: int) -> int:
+    """The spike, among those still to be put back, that resembles a spike most where it overlaps it; -1 for none.
+
+    Spikes that are not weighed as pairs have none.
+    """
+    unit, sample, shift = events.unit[event], events.sample[event], events.shift[event]
+    found, most = -1, 0.0
+    if np.isinf(pairs.unexplained[unit]):
+        return found
+    reach = pairs.overlaps.shape[2] // 2
+    radius = min(max(limits.guard_samples, limits.refractory_samples), reach)
+    first = max(sample - radius, 0) // SEARCH_SAMPLES
+    last = min((sample + radius) // SEARCH_SAMPLES, board.first_event.size - 1)
+    for block in range(first, last + 1):
+        other = board.first_event[block]
+        while other >= 0:
+            lag = events.sample[other] - sample
+            if event < other < n_pending and events.unit[other] >= 0 and abs(lag) <= radius:
+                for pair in range(pairs.starts[unit], pairs.starts[unit + 1]):
+                    if pairs.units[pair] == events.unit[other]:
+                        overlap = np.float64(pairs.overlaps[pair, shift, lag + reach])
+                        alike = overlap * overlap / board.energies[events.unit[other]]
+                        if alike > most or (alike == most and other < found):
+                            found, most = other, alike
+            other = events.following[other]
+    return found
 
 
 @helper
@@ -303,15 +345,16 @@ def pursue(
             break
         events = _with_room(events, n_events)
     for _ in range(limits.n_sweeps):
+        n_pending = n_events
         for event in range(n_events):
             unit = events.unit[event]
             if unit >= 0:
                 events = _with_room(events, n_events)
-                events.unit[event] = -1
-                first, last = _add_spike(
-                    board, events, pairs, limits, unit, events.sample[event], events.shift[event],
-                    events.amplitude[event],
-                )  # fmt: skip
+                other = _colliding(board, events, pairs, limits, event, n_pending)
+                first, last = _put_back(board, events, pairs, limits, event)
+                if other >= 0:
+                    low, high = _put_back(board, events, pairs, limits, other)
+                    first, last = min(first, low), max(last, high)
                 n_events, low, high = _take_of_pair(board, events, pairs, limits, n_events, unit, events.sample[event])
                 first, last = min(first, low), max(last, high)
                 while True:

@@ -4,8 +4,9 @@ A spike changes scores only of units that share a channel with it, within one te
 better one can reach in two such steps would also be taken by the sequential pursuit, whatever is taken elsewhere
 before. A round therefore takes all of them, and no two of them change the same score, so nothing is added in a random
 order. In a sweep, spikes four steps apart are put back at once, each after those that precede it in the order of the
-sequential pursuit. Whether two spikes explain more than one in their place is decided on the host, by the same function
-as in the other pursuit, from the surrounding scores.
+sequential pursuit, and together with the one that it collides with, which is within two steps. Whether two spikes
+explain more than one in their place is decided on the host, by the same function as in the other pursuit, from the
+surrounding scores.
 
 One difference remains: chains of three or more spikes, each of which raises the next one above all others near it.
 """
@@ -102,8 +103,10 @@ class Board:
         self.pairing = xp.asarray(np.isfinite(sharing.unexplained))
         self.precision = limits.amplitude_precision * limits.noise_gain
         # Empty templates are never searched, but with a free amplitude they would still divide by zero.
+        self.energy = xp.maximum(resident(xp, _float64, energies), 1e-30)
         self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
         self.pairs, self.partners, self.near, self.far = resident(xp, neighborhoods, sharing.starts, sharing.units)
+        self.pair_of = resident(xp, pair_numbers, sharing.starts, sharing.units)
         self.overlaps = resident(xp, _float32, sharing.overlaps)
         self.n_units, self.n_samples = scores.shape
         self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
@@ -165,6 +168,10 @@ class Board:
             put_back = spikes.chosen(ready)
             self._change(put_back, sign=1)
             pending[ready] = False
+            beside = self._colliding(spikes, ready, before[ready], pending) if weighed else ready[:0]
+            if len(beside):
+                self._change(spikes.chosen(beside), sign=1)
+                pending[beside] = False
             pairs = [self._take_of_pairs(put_back, host, minimum)] if weighed else []
             for found in (*pairs, self.take_all()):
                 # In the next sweep they come in the order of this one.
@@ -172,13 +179,31 @@ class Board:
                 anew.append(Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, turn))
         return Spikes.joined(xp, anew)
 
+    def _colliding(self, spikes: Spikes, ready: Any, nearby: Any, pending: Any) -> Any:
+        """The spikes, among those pending, that resemble spikes put back most where they overlap them.
+
+        ``nearby`` are those in the vicinity of each spike put back. Spikes that are not weighed as pairs have none.
+        """
+        xp, limits = self.xp, self.limits
+        radius = min(max(limits.guard_samples, limits.refractory_samples), self.reach)
+        unit, other = spikes.unit[ready][:, None], spikes.unit[nearby]
+        pair, lag = self.pair_of[unit, other], spikes.sample[nearby] - spikes.sample[ready][:, None]
+        collide = pending[nearby] & (pair >= 0) & (lag >= -radius) & (lag <= radius) & self.pairing[unit]
+        lag = xp.where(collide, lag, 0) + self.reach
+        overlap = self.overlaps[xp.maximum(pair, 0), spikes.shift[ready][:, None], lag].astype(np.float64)
+        alike = xp.where(collide, overlap * overlap / self.energy[other], 0.0)
+        most = alike.max(axis=1)[:, None]
+        found = xp.where((alike == most) & (most > 0.0), nearby, len(spikes)).min(axis=1)
+        return found[found < len(spikes)]
+
     def _take_of_pairs(self, spikes: Spikes, pairs: Pairs, minimum: NDArray[np.float32]) -> Spikes:
         """If two spikes explain more than one in place of a spike that was put back, take the larger of them."""
         spikes = spikes.chosen(self.xp.nonzero(self.pairing[spikes.unit])[0])
-        xp, limits, guard = self.xp, self.limits, self.limits.guard_samples
-        window = xp.arange(-guard - 1, guard + 2) + self.margin
+        xp, limits = self.xp, self.limits
+        radius = max(limits.guard_samples, limits.refractory_samples)
+        window = xp.arange(-radius - 1, radius + 2) + self.margin
         row, at = self.partners[spikes.unit][:, :, None], (spikes.sample[:, None] + window)[:, None, :]
-        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, spikes.sample - guard - 1))
+        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, spikes.sample - radius - 1))
         tables = (self.n_samples, self.energies, minimum, pairs, limits)
         found, values = larger_of_pairs(scores, np.zeros(scores.shape), unit, first, *tables)
         index = np.flatnonzero(found[:, 0] >= 0)
@@ -330,6 +355,20 @@ def neighborhoods(
     order = np.argsort(~twice, axis=1, kind="stable")[:, : twice.sum(axis=1).max(initial=1)]
     near = np.where(np.take_along_axis(twice, order, axis=1), order, own)
     return pairs, partners.astype(np.int64), near, _two_steps(twice)
+
+
+def pair_numbers(pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Number of the pair of each two units, -1 where they share no channel.
+
+    Examples
+    --------
+    >>> pair_numbers(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2])).tolist()
+    [[0, 1, -1], [2, 3, 4], [-1, 5, 6]]
+    """
+    n_units = len(pair_starts) - 1
+    numbers = np.full((n_units, n_units), -1, np.int32)
+    numbers[np.repeat(np.arange(n_units), np.diff(pair_starts)), pair_units] = np.arange(len(pair_units))
+    return numbers
 
 
 def _two_steps(sees: NDArray[np.bool_]) -> NDArray[np.bool_]:

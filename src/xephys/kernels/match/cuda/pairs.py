@@ -12,7 +12,7 @@ import numpy as np
 from numba import cuda
 
 from xephys.kernels.match import pairs as one_thread
-from xephys.kernels.match.pairs import DISPLACED_SAMPLES, DISTINCT, PAIR
+from xephys.kernels.match.pairs import DISPLACED_SAMPLES, DISTINCT, NEARLY, PAIR
 
 #: Maximum number of threads per block; a power of two, because the reduction halves them.
 TEAM = 128
@@ -115,10 +115,7 @@ def _pair_gain(board, model, limits, doubting, unit, sample, shift, other_unit, 
         return -np.inf, 0.0
     if second * second * model.energies[other_unit] > amplitude * amplitude * model.energies[unit]:
         return -np.inf, 0.0
-    gain = amplitude * score + second * other - 2.0 * precision
-    if distance <= limits.guard_samples:
-        gain -= limits.mismatch * amplitude * amplitude * model.likeness[pair]
-    gain /= limits.noise_gain
+    gain = (amplitude * score + second * other - 2.0 * precision) / limits.noise_gain
     if doubting:
         gain -= _doubt(board, limits, unit, sample) + _doubt(board, limits, other_unit, t)
     return gain, amplitude
@@ -178,8 +175,17 @@ def _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, doub
     for i in range(n_listed):
         place = listed[1 + i]
         own, peak = model.partners[first + place // width], start + place % width
-        _, shift = sub_sample_peak(board.scores[own], peak, n_shifts)
-        gate, _ = _best_second(team, board, model, limits, doubting, first, n_units, own, peak, shift, start, stop)
+        middle = n_shifts // 2
+        gate, _ = _best_second(team, board, model, limits, doubting, first, n_units, own, peak, middle, start, stop)
+        gate, _ = _largest_of_team(team, scratch, gate, 0)
+        if gate <= NEARLY * single:
+            continue
+        for at in (peak - DISPLACED_SAMPLES, peak + DISPLACED_SAMPLES):
+            if start <= at < stop:
+                gain, _ = _best_second(
+                    team, board, model, limits, doubting, first, n_units, own, at, middle, start, stop
+                )
+                gate = max(gate, gain)
         gate, _ = _largest_of_team(team, scratch, gate, 0)
         if gate <= single + left:
             continue
@@ -219,8 +225,9 @@ def larger_of_pair(team, board, model, limits, scratch, unit, sample):  # type: 
     """
     if not model.unexplained[unit] < np.inf:
         return -1, 0, 0, 0.0, 0.0
-    start = max(sample - limits.guard_samples, 1)
-    stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
+    radius = max(limits.guard_samples, limits.refractory_samples)
+    start = max(sample - radius, 1)
+    stop = max(min(sample + radius + 1, board.scores.shape[1] - 1), start)
     found, at, shift, amplitude, gain = _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, False)
     if found >= 0:  # as in `pairs`, a pair is first sought without doubts
         cuda.syncthreads()

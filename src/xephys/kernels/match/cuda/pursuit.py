@@ -26,7 +26,7 @@ from xephys.kernels.match.cuda.rounds import TAKEN, Board, Events, search, take_
 from xephys.kernels.match.cuda.sweep import sweep_once
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pursuit import SEARCH_SAMPLES
-from xephys.kernels.match.pursuit_device import neighborhoods
+from xephys.kernels.match.pursuit_device import neighborhoods, pair_numbers
 
 #: Thread blocks per multiprocessor. All must be resident at once, because they wait for each other.
 TEAMS_A_PROCESSOR = 2
@@ -91,8 +91,7 @@ def tables(
     ([[0, 1, -1], [2, 3, 4], [-1, 5, 6]], [0, 3, 6, 9], [0, 1, 2, 0, 1, 2, 0, 1, 2])
     """
     n_units = len(pair_starts) - 1
-    pair_of = np.full((n_units, n_units), -1, np.int32)
-    pair_of[np.repeat(np.arange(n_units), np.diff(pair_starts)), pair_units] = np.arange(len(pair_units))
+    pair_of = pair_numbers(pair_starts, pair_units)
     *_, near, far = neighborhoods(pair_starts, pair_units)
     within = np.zeros((n_units, n_units), bool)
     within[np.arange(n_units)[:, None], near] = True
@@ -124,7 +123,7 @@ def take_spikes(
     # Two spikes of a unit are further apart than its refractory period.
     capacity = n_units * (n_samples // (limits.refractory_samples + 1) + 1)
     n_teams = n_resident_blocks(TEAMS_A_PROCESSOR)
-    most = int(np.diff(pairs.starts).max(initial=1)) * (2 * limits.guard_samples + 1)
+    most = int(np.diff(pairs.starts).max(initial=1)) * (2 * max(limits.guard_samples, limits.refractory_samples) + 1)
     own = tables_of(xp)
     pair_of, near_starts, near_units, far = resident(own, tables, pairs.starts, pairs.units)
     whole, real = xp.empty((2, 6, capacity), dtype=np.int32), xp.empty((2, 3, capacity), dtype=np.float64)

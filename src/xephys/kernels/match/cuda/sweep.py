@@ -1,4 +1,7 @@
-"""A sweep of the pursuit on a device: spikes are put back and decided again, as soon as those before them have been."""
+"""A sweep of the pursuit on a device: spikes are put back and decided again, as soon as those before them have been.
+
+A spike takes the one that it collides with along, as in the other pursuits.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,30 @@ def _may_be_put_back(model, events, whole, real, event, distance):  # type: igno
 
 
 @cuda.jit(device=True)
+def _colliding(model, limits, events, whole, real, event):  # type: ignore[no-untyped-def]
+    """The spike, among those pending, that resembles a spike most where it overlaps it; -1 for none."""
+    unit, sample, shift = whole[UNIT, event], whole[SAMPLE, event], whole[SHIFT, event]
+    found, most, reach = -1, 0.0, model.overlaps.shape[2] // 2
+    if not model.unexplained[unit] < np.inf:
+        return found
+    radius = min(max(limits.guard_samples, limits.refractory_samples), reach)
+    low = max(sample - radius, 0) // SEARCH_SAMPLES
+    high = min((sample + radius) // SEARCH_SAMPLES, events.heads.shape[0] - 1)
+    for block in range(low, high + 1):
+        other = events.heads[block]
+        while other >= 0:
+            pair, lag = model.pair_of[unit, whole[UNIT, other]], whole[SAMPLE, other] - sample
+            # Those out of its reach may just be put back by other teams, so their marks are not read.
+            if other != event and pair >= 0 and abs(lag) <= radius and whole[PENDING, other]:
+                overlap = np.float64(model.overlaps[pair, shift, lag + reach])
+                alike = overlap * overlap / model.energies[whole[UNIT, other]]
+                if alike > most or (alike == most and found >= 0 and _comes_before(whole, real, other, found)):
+                    found, most = other, alike
+            other = whole[FOLLOWING, other]
+    return found
+
+
+@cuda.jit(device=True)
 def sweep_once(team, board, model, limits, events, scratch, table, n_events, round_number):  # type: ignore[no-untyped-def]
     """Put each spike back, and take the best choice in its place again, now that the surrounding ones are explained."""
     thread, n_threads = team.number * team.n_members + team.member, team.n_teams * team.n_members
@@ -89,6 +116,15 @@ def sweep_once(team, board, model, limits, events, scratch, table, n_events, rou
             if team.member == 0:
                 whole[PENDING, event] = 0
             change(team, board, model, limits, unit, sample, shift, real[AMPLITUDE, event], 1)
+            beside = _colliding(model, limits, events, whole, real, event)
+            cuda.syncthreads()  # all threads have read the marks, of which one is about to change
+            if beside >= 0:
+                if team.member == 0:
+                    whole[PENDING, beside] = 0
+                change(
+                    team, board, model, limits, whole[UNIT, beside], whole[SAMPLE, beside], whole[SHIFT, beside],
+                    real[AMPLITUDE, beside], 1,
+                )  # fmt: skip
             found, at, shift, amplitude, gain = larger_of_pair(team, board, model, limits, scratch, unit, sample)
             if found >= 0:
                 cuda.syncthreads()  # all threads have read the scores that are about to change
