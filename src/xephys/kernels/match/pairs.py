@@ -151,7 +151,12 @@ def _best_second(
 
 @helper
 def larger_of_pair(
-    stretch: Stretch, energies: NDArray[np.float64], minimum: NDArray[np.float32], pairs: Pairs, limits: Limits
+    stretch: Stretch,
+    energies: NDArray[np.float64],
+    minimum: NDArray[np.float32],
+    pairs: Pairs,
+    limits: Limits,
+    any_will_do: bool,
 ) -> tuple[int, int, int, float, float]:
     """The larger of two spikes that explain a stretch better than any single one does.
 
@@ -160,6 +165,8 @@ def larger_of_pair(
     stretch : Stretch
     energies, minimum, pairs, limits
         As for `pursue`.
+    any_will_do : bool
+        Return the first pair that does, instead of the best one, if only to know whether there is any.
 
     Returns
     -------
@@ -169,15 +176,21 @@ def larger_of_pair(
     n_shifts, start, scores = pairs.overlaps.shape[1], stretch.start, stretch.scores
     single, left = -np.inf, 0.0
     gains = full((stretch.units.size, max(stretch.stop - start, 0)), -np.inf)
+    highest = full(stretch.units.size, -np.inf)
     for k in range(stretch.units.size):
-        unit, row = stretch.units[k], stretch.rows[k]
-        least = minimum[unit]
+        unit, row, origin = stretch.units[k], stretch.rows[k], np.uintp(start)
+        least, n_above = minimum[unit], 0
+        for i in range(np.uintp(max(stretch.stop - start, 0))):  # vectorized, and most units have no candidate
+            n_above += scores[row, origin + i] >= least
+        if n_above == 0:
+            continue
         for t in range(start, stretch.stop):
             here = scores[row, t]
             if here >= least and here >= scores[row, t - 1] and here >= scores[row, t + 1]:
                 top, _ = sub_sample_peak(scores[row], t, n_shifts)
                 amplitude, gain = amplitude_and_gain(energies[unit], limits, top)
                 gains[k, t - start] = gain - stretch.doubt[k, t - start]
+                highest[k] = max(highest[k], gains[k, t - start])
                 if gains[k, t - start] > single:
                     single = gains[k, t - start]
                     left = PAIR * pairs.unexplained[unit] * amplitude * amplitude * energies[unit] / limits.noise_gain
@@ -185,6 +198,8 @@ def larger_of_pair(
     best = single + left + limits.match_threshold**2
     for k in range(stretch.units.size):
         unit, row = stretch.units[k], stretch.rows[k]
+        if highest[k] == -np.inf or 2.0 * highest[k] < single:
+            continue
         for peak in range(start, stretch.stop):
             # Unless they cancel each other, the larger of two gains at least half alone.
             if gains[k, peak - start] == -np.inf or 2.0 * gains[k, peak - start] < single:
@@ -208,6 +223,8 @@ def larger_of_pair(
                         score = _shifted_score(scores[row], t, shift, n_shifts) + precision
                         found_gain = 2.0 * amplitude * score - amplitude * amplitude * (energies[unit] + precision)
                         found_gain = (found_gain - precision) / limits.noise_gain
+                if any_will_do and found >= 0:
+                    return found, found_sample, found_shift, found_amplitude, found_gain
     return found, found_sample, found_shift, found_amplitude, found_gain
 
 
@@ -254,7 +271,7 @@ def larger_of_pairs(
         stretch = Stretch(
             scores[spike], np.arange(partners.size), partners, start, stop, doubt[spike][:, start : max(stop, start)]
         )
-        unit, sample, shift, amplitude, gain = larger_of_pair(stretch, energies, minimum, pairs, limits)
+        unit, sample, shift, amplitude, gain = larger_of_pair(stretch, energies, minimum, pairs, limits, False)
         if unit >= 0:
             spikes[spike, 0], spikes[spike, 1], spikes[spike, 2] = unit, sample + first, shift
             values[spike, 0], values[spike, 1] = amplitude, gain

@@ -18,7 +18,7 @@ two wrong ones is right beside the other: one is too late, and the other one exp
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -26,116 +26,13 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.arrays import empty, full, grown, zeros
 from xephys.kernels.lib.inner import INNER, helper, inner, kernel
-from xephys.kernels.lib.lanes import LANES, count_less, load_f32, prefetch, splat_f32
+from xephys.kernels.lib.lanes import LANES, prefetch
+from xephys.kernels.match.candidates import SEARCH_SAMPLES, Board, Events, doubt_of, search
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
-#: Samples of a block, of which only the best candidate of each unit is stored.
-SEARCH_SAMPLES = 32
-
-
-class Events(NamedTuple):
-    """Spikes taken so far; those of a block of samples are linked, and withdrawn ones have unit -1."""
-
-    unit: NDArray[np.int64]
-    sample: NDArray[np.int64]
-    shift: NDArray[np.int64]
-    following: NDArray[np.int64]
-    amplitude: NDArray[np.float64]
-    gain: NDArray[np.float64]
-
-
-class Board(NamedTuple):
-    """Scores, and the best candidates by (block, unit) and by block."""
-
-    scores: NDArray[np.float32]
-    energies: NDArray[np.float64]
-    minimum: NDArray[np.float32]
-    unit_gain: NDArray[np.float64]
-    unit_sample: NDArray[np.int64]
-    block_gain: NDArray[np.float64]
-    block_unit: NDArray[np.int64]
-    first_event: NDArray[np.int64]
-
-
-@inner
-def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
-    """Gain to be doubted because of spikes already taken nearby; infinite within the unit's refractory period."""
-    handicap = 0.0
-    radius = max(limits.refractory_samples, limits.guard_samples)
-    first = max(sample - radius, 0) // SEARCH_SAMPLES
-    last = min((sample + radius) // SEARCH_SAMPLES, board.first_event.size - 1)
-    for block in range(first, last + 1):
-        event = board.first_event[block]
-        while event >= 0:
-            other = events.unit[event]
-            distance = abs(events.sample[event] - sample)
-            if other == unit and distance <= limits.refractory_samples:
-                return np.inf
-            if other >= 0 and distance <= limits.guard_samples:
-                for pair in range(pairs.starts[other], pairs.starts[other + 1]):
-                    if pairs.units[pair] == unit:
-                        handicap += events.amplitude[event] ** 2 * pairs.likeness[pair]
-            event = events.following[event]
-    return limits.mismatch * handicap / limits.noise_gain
-
-
-@inner
-def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
-    """Whether a score is no lower than its neighbors, so that the flank of a refused peak is not taken instead."""
-    return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
-        sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
-    )
-
-
-@inner
-def _all_below(scores: NDArray[np.float32], start: int, minimum: float) -> bool:
-    """Whether all scores of a block are below a minimum; a NaN is not."""
-    lowest, n_below = splat_f32(minimum), 0
-    for t in range(start, start + SEARCH_SAMPLES, LANES):
-        n_below += count_less(load_f32(scores, t), lowest)
-    return n_below == SEARCH_SAMPLES
-
-
-@inner
-def _search(
-    board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
-) -> None:
-    """Find the best candidate of these units again in blocks `first` to `last`."""
-    n_units, n_samples = board.scores.shape
-    for unit in units:
-        # One view per unit: each view counts a reference atomically, which costs as much as a search of a block.
-        scores, minimum = board.scores[unit], board.minimum[unit]
-        for block in range(first, last + 1):
-            start = block * SEARCH_SAMPLES
-            stop = min(start + SEARCH_SAMPLES, n_samples)
-            best, best_sample = -np.inf, 0
-            if stop - start < SEARCH_SAMPLES or not _all_below(scores, start, minimum):
-                for t in range(start, stop):
-                    if scores[t] >= minimum and _is_peak(scores, t):
-                        _, gain = amplitude_and_gain(board.energies[unit], limits, np.float64(scores[t]))
-                        if gain > best:
-                            gain -= _handicap(board, events, pairs, limits, unit, t)
-                            if gain > best and gain >= limits.match_threshold**2:
-                                best, best_sample = gain, t
-            board.unit_gain[block, unit] = best
-            board.unit_sample[block, unit] = best_sample
-    if n_units == 0:
-        return
-    for block in range(first, last + 1):
-        best, best_unit = board.block_gain[block], board.block_unit[block]
-        if board.unit_gain[block, best_unit] < best:  # the best one of the block got worse, so any unit may be next
-            best = -np.inf
-            for unit in range(n_units):
-                if board.unit_gain[block, unit] > best:
-                    best, best_unit = board.unit_gain[block, unit], unit
-        else:
-            best = board.unit_gain[block, best_unit]
-            for unit in units:
-                gain = board.unit_gain[block, unit]
-                if gain > best or (gain == best and unit < best_unit):
-                    best, best_unit = gain, unit
-        board.block_gain[block], board.block_unit[block] = best, best_unit
+#: Two spikes are put back together if the square of their cosine, where they overlap, is above this.
+COLLIDING = 0.01
 
 
 @njit(**INNER, fastmath={"contract"})
@@ -148,7 +45,7 @@ def _add_spike(
     low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
     touched = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
     scale = np.float32(amplitude)
-    # Positions are unsigned, as in `_search`, and no views are made, which would count references atomically.
+    # Positions are unsigned, as in `candidates.search`, and no views are made, which would count references atomically.
     scores, overlaps = board.scores, pairs.overlaps
     start, lag, size = np.uintp(low), np.uintp(low - sample + reach), np.uintp(high - low)
     row_samples, row_lags = scores.shape[1], overlaps.shape[1] * overlaps.shape[2]
@@ -168,7 +65,7 @@ def _add_spike(
     margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
     first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
     first, last = first // SEARCH_SAMPLES, last // SEARCH_SAMPLES
-    _search(board, events, pairs, limits, touched, first, last)
+    search(board, events, pairs, limits, touched, first, last)
     return first, last
 
 
@@ -251,27 +148,29 @@ def _take_of_pair(
     stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
     doubted = False
     while True:
-        found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+        found, at, shift, amplitude, gain = larger_of_pair(
+            stretch, board.energies, board.minimum, pairs, limits, not doubted
+        )
         if found < 0:
             return n_events, block, block
         if doubted:
             break
         for k in range(units.size):  # a find is rare, so doubts are computed only now
             for t in range(start, stop):
-                doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
+                doubt[k, t - start] = doubt_of(board, events, pairs, limits, units[k], t)
         doubted = True
     first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
     return n_events + 1, first, last
 
 
-@helper
+@inner
 def _colliding(board: Board, events: Events, pairs: Pairs, limits: Limits, event: int, n_pending: int) -> int:
-    """The spike, among those still to be put back, that resembles a spike most where it overlaps it; -1 for none.
+    """The spike, among those still to be put back, that resembles a spike most where they overlap; -1 for none.
 
     Spikes that are not weighed as pairs have none.
     """
     unit, sample, shift = events.unit[event], events.sample[event], events.shift[event]
-    found, most = -1, 0.0
+    found, most = -1, COLLIDING * board.energies[unit]
     if np.isinf(pairs.unexplained[unit]):
         return found
     reach = pairs.overlaps.shape[2] // 2
@@ -282,7 +181,7 @@ def _colliding(board: Board, events: Events, pairs: Pairs, limits: Limits, event
         other = board.first_event[block]
         while other >= 0:
             lag = events.sample[other] - sample
-            if event < other < n_pending and events.unit[other] >= 0 and abs(lag) <= radius:
+            if abs(lag) <= radius and event < other < n_pending and events.unit[other] >= 0:
                 for pair in range(pairs.starts[unit], pairs.starts[unit + 1]):
                     if pairs.units[pair] == events.unit[other]:
                         overlap = np.float64(pairs.overlaps[pair, shift, lag + reach])
@@ -337,7 +236,7 @@ def pursue(
         empty(1024), empty(1024),
     )  # fmt: skip
     none: Any = np.int64(0)  # with a literal 0, all of these functions would be compiled a second time
-    _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
+    search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
     n_events, first, last = none, none, none + n_blocks - 1
     while True:
         n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)

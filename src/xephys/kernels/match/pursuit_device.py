@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import resident, to_host
+from xephys.kernels.match.candidates import SEARCH_SAMPLES
 from xephys.kernels.match.limits import Limits, Pairs
+from xephys.kernels.match.neighborhoods import neighborhoods, pair_numbers
 from xephys.kernels.match.pairs import larger_of_pairs
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES
+from xephys.kernels.match.pursuit import COLLIDING
 
 #: Number of cells searched at once; 64 thousand cells of 32 samples take 16 MB per double-precision step.
 CELLS = 1 << 16
@@ -180,7 +182,7 @@ class Board:
         return Spikes.joined(xp, anew)
 
     def _colliding(self, spikes: Spikes, ready: Any, nearby: Any, pending: Any) -> Any:
-        """The spikes, among those pending, that resemble spikes put back most where they overlap them.
+        """The spikes, among those pending, that resemble spikes put back most where they overlap.
 
         ``nearby`` are those in the vicinity of each spike put back. Spikes that are not weighed as pairs have none.
         """
@@ -193,7 +195,8 @@ class Board:
         overlap = self.overlaps[xp.maximum(pair, 0), spikes.shift[ready][:, None], lag].astype(np.float64)
         alike = xp.where(collide, overlap * overlap / self.energy[other], 0.0)
         most = alike.max(axis=1)[:, None]
-        found = xp.where((alike == most) & (most > 0.0), nearby, len(spikes)).min(axis=1)
+        collides = (alike == most) & (most > COLLIDING * self.energy[unit])
+        found = xp.where(collides, nearby, len(spikes)).min(axis=1)
         return found[found < len(spikes)]
 
     def _take_of_pairs(self, spikes: Spikes, pairs: Pairs, minimum: NDArray[np.float32]) -> Spikes:
@@ -203,7 +206,8 @@ class Board:
         radius = max(limits.guard_samples, limits.refractory_samples)
         window = xp.arange(-radius - 1, radius + 2) + self.margin
         row, at = self.partners[spikes.unit][:, :, None], (spikes.sample[:, None] + window)[:, None, :]
-        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, spikes.sample - radius - 1))
+        begin = spikes.sample - radius - 1
+        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, begin))
         tables = (self.n_samples, self.energies, minimum, pairs, limits)
         found, values = larger_of_pairs(scores, np.zeros(scores.shape), unit, first, *tables)
         index = np.flatnonzero(found[:, 0] >= 0)
@@ -317,63 +321,6 @@ class Board:
         other = by_time[xp.minimum(places, len(spikes) - 1)]
         blocks = (places < end[:, None]) & (other < xp.arange(len(spikes))[:, None])
         return other, blocks & self.far[spikes.unit[:, None], spikes.unit[other]]
-
-
-def neighborhoods(
-    pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Which units affect each other, as rectangular tables.
-
-    Returns
-    -------
-    pairs, partners : int64 (unit, partner)
-        Row of the overlaps of each pair, -1 if there is none, and the other unit, or the unit itself if there is none.
-    near : int64 (unit, k)
-        Units within two steps, padded with the unit itself.
-    far : bool (unit, unit)
-        Units within four steps.
-
-    Examples
-    --------
-    >>> tables = neighborhoods(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2]))
-    >>> tables[0].tolist(), tables[1].tolist()
-    ([[0, 1, -1], [2, 3, 4], [5, 6, -1]], [[0, 1, 0], [0, 1, 2], [1, 2, 2]])
-    >>> tables[2].tolist(), bool(tables[3].all())
-    ([[0, 1, 2], [0, 1, 2], [0, 1, 2]], True)
-    """
-    n_units = len(pair_starts) - 1
-    counts = np.diff(pair_starts)
-    places = np.arange(counts.max(initial=1))
-    present = places < counts[:, None]
-    pairs = np.where(present, pair_starts[:-1, None] + places, -1)
-    own = np.arange(n_units)[:, None]
-    partners = np.where(present, pair_units[np.maximum(pairs, 0)], own)
-    sees = np.zeros((n_units, n_units), bool)
-    sees[own, partners] = True
-    sees[np.arange(n_units), np.arange(n_units)] = True
-    twice = _two_steps(sees)
-    order = np.argsort(~twice, axis=1, kind="stable")[:, : twice.sum(axis=1).max(initial=1)]
-    near = np.where(np.take_along_axis(twice, order, axis=1), order, own)
-    return pairs, partners.astype(np.int64), near, _two_steps(twice)
-
-
-def pair_numbers(pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number of the pair of each two units, -1 where they share no channel.
-
-    Examples
-    --------
-    >>> pair_numbers(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2])).tolist()
-    [[0, 1, -1], [2, 3, 4], [-1, 5, 6]]
-    """
-    n_units = len(pair_starts) - 1
-    numbers = np.full((n_units, n_units), -1, np.int32)
-    numbers[np.repeat(np.arange(n_units), np.diff(pair_starts)), pair_units] = np.arange(len(pair_units))
-    return numbers
-
-
-def _two_steps(sees: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    steps = sees.astype(np.float32)
-    return np.asarray(steps @ steps > 0)
 
 
 def _float64(values: NDArray[Any]) -> NDArray[np.float64]:

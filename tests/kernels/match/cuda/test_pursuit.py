@@ -77,6 +77,15 @@ def test_limits_have_the_same_effect(cuda_xp, limits):
     assert assert_same(on_device(cuda_xp, scores, given, n_threads=4), scores, given) > 10
 
 
+def test_spikes_that_collide_are_decided_together(cuda_xp):
+    """Where pairs are weighed, each spike is put back with the one beside it."""
+    model = make_model(make_templates(3, seed=1))
+    planted = [(0, 40, 1.0), (1, 46, 1.1), (2, 90, 0.9), (0, 97, 1.0)]
+    scores = scores_of(model, make_traces(model, planted, 140, noise=1.0))
+    given = tables(model, unexplained=np.full(3, 0.005))
+    assert assert_same(on_device(cuda_xp, scores, given, n_threads=4), scores, given) == 4
+
+
 def test_two_overlapping_spikes_are_found(cuda_xp):
     """Pairs are considered, and taken in place of the unit that resembles their sum."""
     model, planted = with_one_between(2)

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.cuda import for_numba, n_resident_blocks, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, resident
+from xephys.kernels.match.candidates import SEARCH_SAMPLES
 from xephys.kernels.match.cuda.pairs import TEAM, Model, Scratch, Team
 from xephys.kernels.match.cuda.rounds import TAKEN, Board, Events, search, take_all, wait_for_all
 from xephys.kernels.match.cuda.sweep import sweep_once
 from xephys.kernels.match.limits import Limits, Pairs
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES
-from xephys.kernels.match.pursuit_device import neighborhoods, pair_numbers
+from xephys.kernels.match.neighborhoods import neighborhoods, pair_numbers
 
 #: Thread blocks per multiprocessor. All must be resident at once, because they wait for each other.
 TEAMS_A_PROCESSOR = 2

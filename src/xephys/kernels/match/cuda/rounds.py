@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
+from xephys.kernels.match.candidates import SEARCH_SAMPLES
 from xephys.kernels.match.cuda.pairs import amplitude_and_gain, sub_sample_peak
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 
 #: Rows of the table of integers of the spikes, and of the table of their floating-point numbers.
 UNIT, SAMPLE, SHIFT, ROUND, FOLLOWING, PENDING = 0, 1, 2, 3, 4, 5

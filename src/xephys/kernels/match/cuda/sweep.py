@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from xephys.kernels.match.candidates import SEARCH_SAMPLES
 from xephys.kernels.match.cuda.pairs import larger_of_pair
 from xephys.kernels.match.cuda.rounds import (
     AMPLITUDE,
@@ -25,7 +26,7 @@ from xephys.kernels.match.cuda.rounds import (
     take_all,
     wait_for_all,
 )
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES
+from xephys.kernels.match.pursuit import COLLIDING
 
 
 @cuda.jit(device=True)
@@ -60,9 +61,9 @@ def _may_be_put_back(model, events, whole, real, event, distance):  # type: igno
 
 @cuda.jit(device=True)
 def _colliding(model, limits, events, whole, real, event):  # type: ignore[no-untyped-def]
-    """The spike, among those pending, that resembles a spike most where it overlaps it; -1 for none."""
+    """The spike, among those pending, that resembles a spike most where they overlap; -1 for none."""
     unit, sample, shift = whole[UNIT, event], whole[SAMPLE, event], whole[SHIFT, event]
-    found, most, reach = -1, 0.0, model.overlaps.shape[2] // 2
+    found, most, reach = -1, COLLIDING * model.energies[unit], model.overlaps.shape[2] // 2
     if not model.unexplained[unit] < np.inf:
         return found
     radius = min(max(limits.guard_samples, limits.refractory_samples), reach)
