@@ -77,6 +77,13 @@ def test_keywords_are_those_that_the_builder_takes_by_name():
         check_keywords({}, builder, what="method 'a'")
 
 
+def test_a_parameter_of_the_function_that_passes_it_on_is_proposed():
+    def builder(window, *, radius_um): ...
+
+    with pytest.raises(ParameterError, match="'metod'; it has radius_um; did you mean 'method'"):
+        check_keywords({"metod": 1}, builder, what="method 'a'", beside=["method"])
+
+
 def test_nothing_is_proposed_if_no_name_is_near():
     assert nearest_name("detect_treshold", ["seed", "detect_threshold"]) == "detect_threshold"
     assert nearest_name("x", ["seed"]) is None

@@ -182,7 +182,20 @@ def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, 
     )
 
 
-def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, what: str) -> None:
+def keywords_of(function: Callable[..., Any]) -> list[str]:
+    """Names of a function's keyword-only parameters.
+
+    Examples
+    --------
+    >>> keywords_of(check_keywords)
+    ['what', 'beside']
+    """
+    return [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def check_keywords(
+    given: Mapping[str, Any], builder: Callable[..., Any], *, what: str, beside: Iterable[str] = ()
+) -> None:
     """Check keywords against the keyword-only parameters of a method's builder; the error suggests the nearest name.
 
     Parameters
@@ -193,6 +206,8 @@ def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, wha
         Function whose keyword-only parameters are those of the method.
     what
         The method's name in the error message, such as ``"method 'dredge'"``.
+    beside
+        Parameters of the function that passes the keywords on, one of which may have been meant.
 
     Raises
     ------
@@ -204,7 +219,8 @@ def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, wha
     for name in given:
         if name not in known:
             listed = ", ".join(known) or "none"
-            raise ParameterError(f"{what} has no parameter {name!r}; it has {listed}{hint_for(name, known)}")
+            hint = hint_for(name, [*known, *beside])
+            raise ParameterError(f"{what} has no parameter {name!r}; it has {listed}{hint}")
     missing = [name for name, needed in known.items() if needed and name not in given]
     if missing:
         raise ParameterError(f"{what} needs {' and '.join(missing)}; give it")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys.errors import ParameterError
+from xephys.errors import ParameterError, XephysWarning
 from xephys.plot.motion.raster import plot_drift_raster
 from xephys.plot.units.templates import plot_templates
 from xephys.schema import make_recording
@@ -106,3 +106,15 @@ def test_noise_levels_of_another_unit_are_refused():
         with pytest.raises(xephys.RecordingError, match="levels are in counts and the traces in uV"):
             step(xephys.to_uv(rec), noise_levels=levels)
         step(rec, noise_levels=levels)
+
+
+def test_a_label_that_is_nearly_a_usual_one_is_given_with_a_warning(sorting):
+    with pytest.warns(XephysWarning, match=r"'goood' is no usual label, .*did you mean 'good'\?"):
+        changed = xephys.relabel_units(sorting, labels={17: "goood"})
+    assert changed["units"]["label"].values[1] == "goood"
+
+
+@pytest.mark.parametrize("label", ["good", "unsorted", "non_soma", "interneuron", "putative axon"])
+def test_other_words_are_labels_without_a_warning(sorting, recwarn, label):
+    xephys.relabel_units(sorting, labels={17: label})
+    assert not [one for one in recwarn if issubclass(one.category, XephysWarning)]

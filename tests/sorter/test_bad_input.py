@@ -180,6 +180,11 @@ def test_an_unknown_parameter_is_refused(noise):
         xephys.sort(recording_of(noise[:RATE]), detect_treshold=4)
 
 
+def test_an_argument_of_sort_is_proposed_too(noise):
+    with pytest.raises(ParameterError, match=r"no parameter 'presets'; .*did you mean 'preset'\?"):
+        xephys.sort(recording_of(noise[:RATE]), presets="default")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

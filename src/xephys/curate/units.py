@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..errors import ParameterError
+from ..checks import nearest_name
+from ..errors import ParameterError, warn_user
 from ..sorting import UNIT_IDS, unit_ids_of, validate_sorting
 from .names import unit_positions
 from .regroup import logged_tree, nodes_of, regrouped
+
+#: Labels that functions of this package and phy give.
+USUAL_LABELS = ("good", "mua", "noise", "unsorted", "non_soma", "non_soma_good", "non_soma_mua")
+#: From this similarity on, an unusual label is taken for a slip; ``"goods"`` and ``"good"`` have 0.89.
+SLIP_RATIO = 0.75
 
 
 def select_units(sorting: xr.DataTree, unit_ids: Any) -> xr.DataTree:
@@ -74,7 +80,8 @@ def relabel_units(
     sorting
         Any sorting tree.
     labels
-        New labels by unit, such as ``{3: "good", 7: "noise"}``.
+        New labels by unit, such as ``{3: "good", 7: "noise"}``. Any word will do; one that is nearly a usual label, or
+        one in use, is given with a warning.
     unit_ids
         New names by unit.
 
@@ -107,6 +114,7 @@ def relabel_units(
         index = unit_positions(known, list(labels))
         column = nodes["units"]["label"]
         values = column.values.astype(object)
+        _warn_of_slips(labels.values(), known={*USUAL_LABELS, *values.tolist()})
         entry["labels"] = {str(known[k]): str(values[k]) for k in index}
         values[index] = [str(label) for label in labels.values()]
         nodes["units"] = nodes["units"].assign(label=("unit", values.astype(str), column.attrs))
@@ -127,3 +135,14 @@ def relabel_units(
             unit_index=("spike", column.values, {**column.attrs, UNIT_IDS: names.tolist()})
         )
     return logged_tree(nodes, tree, entry)
+
+
+def _warn_of_slips(labels: Iterable[Any], *, known: Iterable[str]) -> None:
+    """Warn of labels that are misspellings of known ones, most likely."""
+    from difflib import SequenceMatcher
+
+    names = sorted(known)
+    for label in sorted({str(label) for label in labels} - set(names)):
+        near = nearest_name(label, names)
+        if near is not None and SequenceMatcher(None, label.lower(), near.lower()).ratio() >= SLIP_RATIO:
+            warn_user(f"relabel_units: {label!r} is no usual label, and the units have it now; did you mean {near!r}?")

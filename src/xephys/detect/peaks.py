@@ -8,7 +8,7 @@ import xarray as xr
 
 from .. import schema
 from ..calls import operation
-from ..checks import check_choice, check_keywords, check_positive
+from ..checks import check_choice, check_keywords, check_positive, keywords_of
 from ..graph.events import SpikeTable
 from ..recording.stages import recording_plan
 from ..typing import PeakSign
@@ -84,7 +84,7 @@ def detect_peaks(
     check_choice("peak_sign", peak_sign, ("neg", "pos", "both"))
     check_positive(exclude_sweep_ms=exclude_sweep_ms)
     build = METHODS[method]
-    check_keywords(parameters, build, what=f"method {method!r}")
+    check_keywords(parameters, build, what=f"method {method!r}", beside=keywords_of(detect_peaks))
     sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
     stage = build(PeakRules(recording, info.n_channels, peak_sign, sweep), **parameters)
     return SpikeTable.of_plan(recording_plan(recording).then(stage))

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..calls import operation
-from ..checks import check_choice, check_keywords
+from ..checks import check_choice, check_keywords, keywords_of
 from ..errors import ParameterError
 from ..features.events import event_table, window_samples
 from ..graph.events import SpikeTable
@@ -92,7 +92,7 @@ def localize_peaks(
     """
     check_choice("method", method, METHODS)
     build, fields = METHODS[method]
-    check_keywords(parameters, build, what=f"method {method!r}")
+    check_keywords(parameters, build, what=f"method {method!r}", beside=keywords_of(localize_peaks))
     table = event_table(recording, peaks)
     positions = positions_of(recording, why="localization")
     nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)

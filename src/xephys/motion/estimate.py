@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..calls import operation
-from ..checks import check_choice, check_keywords, check_positive
+from ..checks import check_choice, check_keywords, check_positive, keywords_of
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
@@ -104,7 +104,7 @@ def estimate_motion(
     """
     check_choice("method", method, METHODS)
     check_positive(bin_s=bin_s)
-    check_keywords(parameters, METHODS[method], what=f"method {method!r}")
+    check_keywords(parameters, METHODS[method], what=f"method {method!r}", beside=keywords_of(estimate_motion))
     check_depth_axis(recording)
     shanks = split_by_shank(recording, peaks, bin_s=bin_s)
     if not any(len(own.depth_um) for own in shanks):

@@ -172,7 +172,8 @@ def _run_preset(preset: str, recording: Recording, folder: Path, given: Mapping[
 
 
 def _check_preset(preset: str, given: Mapping[str, Any]) -> None:
-    read_parameters(preset, {name: value for name, value in given.items() if name not in _SORT_ARGUMENTS})
+    own = {name: value for name, value in given.items() if name not in _SORT_ARGUMENTS}
+    read_parameters(preset, own, beside=_SORT_ARGUMENTS)
 
 
 def _own_version() -> str:

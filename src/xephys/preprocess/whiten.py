@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..calls import operation
-from ..checks import check_choice, check_keywords, check_positive
+from ..checks import check_choice, check_keywords, check_positive, keywords_of
 from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
@@ -83,7 +83,7 @@ def estimate_whitening(
     """
     check_choice("mode", mode, MODES)
     check_positive(regularization=regularization)
-    check_keywords(parameters, MODES[mode], what=f"mode {mode!r}")
+    check_keywords(parameters, MODES[mode], what=f"mode {mode!r}", beside=keywords_of(estimate_whitening))
     info = schema.validate_recording(recording)
     parts = excerpts_of_these(recording, excerpts, seed=seed)
     noise = noise_covariance(recording, parts, regularization=regularization)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -168,8 +168,10 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
+def read_parameters(preset: str, given: Mapping[str, Any], *, beside: Iterable[str] = ()) -> Any:
     """The parameters of a preset, with the given values and otherwise the defaults.
+
+    For a name that does not exist, the nearest one is suggested, also among the caller's own parameters ``beside``.
 
     Raises
     ------
@@ -190,7 +192,7 @@ def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
             owner = f"; preset {others[0]!r} has it" if others else ""
             raise ParameterError(
                 f"preset {preset!r} has no parameter {name!r}{owner}; xephys.parameters({preset!r}) lists those it has"
-                f"{hint_for(name, model.model_fields)}"
+                f"{hint_for(name, [*model.model_fields, *beside])}"
             )
         if isinstance(given[name], bool) and "bool" not in str(model.model_fields[name].annotation):
             raise ParameterError(

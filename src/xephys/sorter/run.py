@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
+from ..checks import keywords_of
 from ..errors import ParameterError, RecordingError, SilentRecordingError, warn_user
 from ..graph.keep.folder import scratch_folder
 from ..graph.keep.traces import forget_kept
@@ -106,10 +107,11 @@ def sort(
     """
     from .steps.reuse import parameters_with
 
+    own = keywords_of(sort)
     if learned is None:
-        chosen = read_parameters(preset, parameters)
+        chosen = read_parameters(preset, parameters, beside=own)
     else:
-        chosen = parameters_with(learned, parameters, preset=preset)
+        chosen = parameters_with(learned, parameters, preset=preset, beside=own)
     joined = join_segments(recording)
     with shown_progress(progress, n_passes=expected_passes(chosen, learned=learned, learn_s=learn_s)) as report:
         sorting = sort_with(

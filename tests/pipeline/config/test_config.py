@@ -66,3 +66,11 @@ def test_a_file_holds_everything(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused(text: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         SortingPipelineConfig.from_toml(text)
+
+
+@pytest.mark.parametrize(("text", "said"), [("[curation\n", "is not TOML"), ("[curaton]\n", "did you mean 'curation'")])
+def test_a_file_that_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=f"bad.toml: .*{said}"):
+        SortingPipelineConfig.from_toml(path)

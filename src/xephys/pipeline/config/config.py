@@ -134,10 +134,16 @@ class SortingPipelineConfig:
             If there is no such file.
         """
         if isinstance(source, str) and "\n" in source:
-            text = source
-        else:
-            with readable(source, what="a configuration (TOML)"):
-                text = Path(source).read_text(encoding="utf-8")
+            return cls._of_text(source)
+        with readable(source, what="a configuration (TOML)"):
+            text = Path(source).read_text(encoding="utf-8")
+        try:
+            return cls._of_text(text)
+        except ParameterError as error:
+            raise ParameterError(f"{source}: {error}") from error
+
+    @classmethod
+    def _of_text(cls, text: str) -> SortingPipelineConfig:
         try:
             stored = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -171,8 +171,12 @@ def follow_units(matches: Records, learned: Learned, *, first_sample: int, n_sam
     return Units(columns_of_spikes(matches, spikes, number, sizes), learned.unit_templates, origin, [])
 
 
-def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str | None = None) -> DefaultParameters:
+def parameters_with(
+    learned: xr.DataTree, given: Mapping[str, Any], *, preset: str | None = None, beside: Iterable[str] = ()
+) -> DefaultParameters:
     """The parameters for sorting with an earlier sorting: its own, except for late parameters that are given.
+
+    ``beside`` are the caller's own parameters, as in :func:`read_parameters`.
 
     Raises
     ------
@@ -187,7 +191,7 @@ def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: s
     if preset not in (None, own):
         raise ParameterError(f"preset is {preset!r} and the earlier sorting is of preset {own!r}; leave preset out")
     earlier = json.loads(tree.attrs["parameters"])
-    chosen: DefaultParameters = read_parameters(own, {**earlier, **given})
+    chosen: DefaultParameters = read_parameters(own, {**earlier, **given}, beside=beside)
     for name in given:
         value = getattr(chosen, name)
         if name not in LATE_PARAMETERS and value != earlier.get(name):
