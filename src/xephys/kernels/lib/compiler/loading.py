@@ -1,7 +1,8 @@
 """Load compiled kernels without what only a compilation needs.
 
 Before Numba loads a function from its cache, it imports all that it can compile, which takes a third of a second. The
-kernels of this package are loaded first, and only if one is not in the cache does Numba do its usual.
+kernels of this package are loaded first, and only if one is not in the cache does Numba do its usual. Either way, one
+that was compiled from other sources does not count.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 from numba.core import caching
 from numba.core.runtime.nrt import rtsys
+
+from xephys.kernels.lib.compiler.freshness import refresh
 
 #: Symbols that compiled code may refer to and that exist only after those imports: the seeds of Python's hashes, in
 #: dictionaries and sets. To load such code earlier would end the process.
@@ -42,6 +45,7 @@ def load_lightly() -> bool:
         found = None
         if cache._enabled and cache._py_func.__module__.startswith(_OWN):
             with cache._guard_against_spurious_io_errors():
+                refresh(cache)
                 found = _loaded(cache, signature, target)
         return whole(cache, signature, target) if found is None else found
 
