@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _OWN = __name__.partition(".")[0]
+_FOLDER = Path(__file__).parents[3]
 #: An import of modules of this package, or of something from one: the module or its relative name, and what.
 _IMPORT = re.compile(
     rf"^[ \t]*(?:from[ \t]+({_OWN}[\w.]*|\.[\w.]*)[ \t]+import[ \t]*(?:\(([^)]*)\)|([^\n#(]*))"
@@ -27,40 +28,55 @@ _IMPORT = re.compile(
 def digest_of_sources(module: str) -> bytes | None:
     """Digest of the source of a module of this package and of all its modules that this one imports, and so on.
 
+    Imports anywhere in a module count, whether they have been executed or not: the digest is the same in every process.
+
     Parameters
     ----------
     module
-        Name of an imported module.
+        Full name.
 
     Returns
     -------
-    None if it is not imported or has no source.
+    None if it has no source.
 
     Examples
     --------
-    >>> import xephys.kernels.lib.median
     >>> len(digest_of_sources("xephys.kernels.lib.median")), digest_of_sources("xephys.kernels.nothing")
     (32, None)
     """
-    path = getattr(sys.modules.get(module), "__file__", None)
-    if path is None or not path.endswith(".py") or not Path(path).exists():
+    if _source(module) is None:
         return None
-    source = Path(path).read_bytes()
-    package = module if Path(path).name == "__init__.py" else module.rpartition(".")[0]
-    digest = sha256(source)
-    for name in sorted(_imported(source.decode(), package)):
-        digest.update(digest_of_sources(name) or b"")
+    reached, open_ones = {module}, [module]
+    while open_ones:
+        found = _imported(open_ones.pop()) - reached
+        reached |= found
+        open_ones += found
+    digest = sha256()
+    for name in sorted(reached):
+        digest.update(sha256(_source(name) or b"").digest())
     return digest.digest()
 
 
-def _imported(source: str, package: str) -> set[str]:
-    """Names of modules that a module of the package imports: what is imported from a package may be a module too."""
+@cache
+def _source(module: str) -> bytes | None:
+    """The source of a module: in the folder of this package, or where a module that was loaded from elsewhere is."""
+    place = _FOLDER.joinpath(*module.split(".")[1:])
+    for path in (place.with_suffix(".py"), place / "__init__.py", getattr(sys.modules.get(module), "__file__", None)):
+        if path is not None and Path(path).is_file():
+            return Path(path).read_bytes()
+    return None
+
+
+@cache
+def _imported(module: str) -> frozenset[str]:
+    """Names of this package's modules that a module imports: what is imported from a package may be a module too."""
+    package = module if _FOLDER.joinpath(*module.split(".")[1:]).is_dir() else module.rpartition(".")[0]
     found = set()
-    for origin, listed, line, alone in _IMPORT.findall(source):
+    for origin, listed, line, alone in _IMPORT.findall((_source(module) or b"").decode()):
         whole = resolve_name(origin, package) if origin else alone
         names = re.findall(r"(\w+)(?:\s+as\s+\w+)?\s*(?:,|$)", listed or line)
         found |= {whole} | {f"{whole}.{name}" for name in names if origin}
-    return {name for name in found if name in sys.modules and name != _OWN}
+    return frozenset(name for name in found if name != _OWN and _source(name) is not None)
 
 
 def refresh(cache: Any) -> None:
