@@ -79,6 +79,22 @@ def test_the_local_reference_equals_spikeinterfaces(operator):
     np.testing.assert_allclose(ours.values, theirs.get_traces(), atol=1e-3)
 
 
+def test_channels_with_a_spike_do_not_contribute():
+    traces = TRACES - TRACES.mean()
+    traces[500, :6] -= 500
+    given = make_recording(traces, sampling_frequency=30_000.0, coordinates={**PLACES, "bad": BAD})
+    levels = xephys.estimate_noise_levels(given)
+    found = xephys.common_reference(given, noise_levels=levels, quiet_threshold=3.5)
+    quiet = (np.abs(traces) <= 3.5 * levels.values.astype("f4")) & ~BAD
+    quiet[quiet.sum(axis=1) < 0.25 * (~BAD).sum()] = ~BAD
+    assert quiet[500].sum() == 5
+    expected = traces - np.nanmedian(np.where(quiet, traces, np.nan), axis=1, keepdims=True)
+    np.testing.assert_allclose(found.values, expected, atol=1e-4)
+    assert (
+        abs(found.values[500, 6:] - traces[500, 6:]).max() < 100
+    )  # without noise levels, a median of -250 is subtracted
+
+
 def test_a_ring_with_few_channels_adds_the_nearest_beyond_it():
     found = xephys.common_reference(
         recording(), reference="local", inner_radius_um=10, outer_radius_um=11, n_neighbors_min=3, operator="average"
@@ -96,6 +112,7 @@ def test_a_ring_with_few_channels_adds_the_nearest_beyond_it():
         ({"groups": "shonk"}, "groups is 'shonk', not a coordinate of the channels; they have"),
         ({"groups": [0, 1]}, r"groups has shape \(2,\); give one value for each of 12 channels"),
         ({"n_channels_min": 0}, "n_channels_min is 0; a reference needs at least 1 channel"),
+        ({"quiet_threshold": 0}, "quiet_threshold is 0"),
         ({"reference_channel_ids": [3, 99]}, "reference channels 99 do not exist; the channels are 0 to 11"),
         (
             {"reference": "local", "inner_radius_um": 60, "outer_radius_um": 50},
@@ -117,6 +134,8 @@ def test_references_without_channels_are_refused():
         xephys.common_reference(recording(), groups=[0] * 6 + [1] * 6, reference_channel_ids=[0, 2])
     with pytest.raises(RecordingError, match="no other beyond 500 um"):
         xephys.common_reference(recording(), reference="local", inner_radius_um=500, outer_radius_um=600)
+    with pytest.raises(RecordingError, match=r"noise_levels has shape \(3,\) for 12 channels"):
+        xephys.common_reference(recording(), noise_levels=np.ones(3))
     bare = make_recording(TRACES, sampling_frequency=30_000.0)
     with pytest.raises(RecordingError, match="a local reference needs the positions"):
         xephys.common_reference(bare, reference="local")

@@ -20,9 +20,9 @@ from xephys.kernels.lib import dispatch
 
 #: Functions of CuPy 14 that the kernels may use.
 FUNCTIONS = {
-    "arange", "argsort", "asarray", "broadcast_to", "concatenate", "cumsum", "empty", "full", "matmul", "maximum",
-    "median", "minimum", "nonzero", "ones", "rint", "searchsorted", "sqrt", "where", "zeros", "fft.irfft",
-    "fft.rfft",
+    "abs", "arange", "argsort", "asarray", "broadcast_to", "concatenate", "cumsum", "empty", "full", "isnan", "matmul",
+    "maximum", "median", "minimum", "nonzero", "ones", "rint", "searchsorted", "sort", "sqrt", "where", "zeros",
+    "fft.irfft", "fft.rfft",
 }  # fmt: skip
 
 

@@ -9,10 +9,10 @@ import xarray as xr
 
 from .. import schema
 from ..calls import operation
-from ..checks import check_choice
+from ..checks import check_choice, check_positive
 from ..errors import ParameterError, RecordingError, warn_user
 from ..graph.plan import Stage
-from ..per_channel import bad_channels_of, of_these_channels, positions_of
+from ..per_channel import bad_channels_of, noise_levels_of, of_these_channels, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
 
@@ -29,6 +29,8 @@ def common_reference(
     outer_radius_um: float = 55.0,
     n_neighbors_min: int = 5,
     n_channels_min: int = 1,
+    noise_levels: xr.DataArray | None = None,
+    quiet_threshold: float = 3.0,
 ) -> xr.DataArray:
     """Subtract from every sample what the channels share, lazily.
 
@@ -52,6 +54,13 @@ def common_reference(
     n_channels_min
         Minimum number of good channels for a global reference; smaller groups are not referenced. The median of a few
         channels contains their spikes.
+    noise_levels
+        From :func:`estimate_noise_levels` on these traces. If given, channels that deviate from 0 by more than
+        ``quiet_threshold`` of their noise levels do not contribute to a global reference, unless more than three
+        quarters of a group do: two large units that fire together move half the channels of a short probe, and with
+        them the median.
+    quiet_threshold
+        In noise levels.
 
     Returns
     -------
@@ -61,10 +70,10 @@ def common_reference(
     ------
     ParameterError
         If a name is unknown, a reference channel does not exist, the radii are in the wrong order, or
-        ``n_channels_min`` is below 1.
+        ``n_channels_min`` is below 1, or ``quiet_threshold`` is not positive.
     RecordingError
-        If a local reference is requested without positions, every channel is bad, or a group has good channels but no
-        reference channel.
+        If the noise levels do not fit these traces, a local reference is requested without positions, every channel is
+        bad, or a group has good channels but no reference channel.
 
     Examples
     --------
@@ -86,6 +95,7 @@ def common_reference(
         return _local(recording, operator, good, inner_radius_um, outer_radius_um, n_neighbors_min)
     from ..kernels.preprocess import reference as kernel
 
+    check_positive(quiet_threshold=quiet_threshold)
     if n_channels_min < 1:
         raise ParameterError(f"n_channels_min is {n_channels_min}; a reference needs at least 1 channel")
     usable = good
@@ -111,6 +121,8 @@ def common_reference(
         arrays["groups"] = np.where(few[numbers], -1, numbers)
     if not usable.all():
         arrays["good"] = usable
+    if noise_levels is not None:
+        arrays["quiet_limits"] = (quiet_threshold * noise_levels_of(recording, noise_levels)).astype(np.float32)
     stage = Stage(kernel.common_reference, dtype=np.dtype("f4"), parameters={"operator": operator}, arrays=arrays)
     return extend_recording(recording, stage)
 

@@ -68,6 +68,51 @@ def test_rows_do_not_depend_on_their_block(operator):
             np.testing.assert_array_equal(joined, whole[: len(joined)])
 
 
+def quiet_level_by_numpy(values, limits, operator):
+    """The reference of one sample of one group, as written in the docstring."""
+    quiet = ~(np.abs(values) > limits)
+    chosen = values[quiet] if quiet.sum() >= len(values) / 4 else values
+    return np.float32(np.median(chosen) if operator == "median" else chosen.mean(dtype="float64"))
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
+def test_loud_channels_are_left_out_of_the_reference(operator):
+    rng = np.random.default_rng(4)
+    traces = rng.normal(0, 10, (600, 70)).astype("float32")
+    # From no loud channel to all of them, so that both limits are passed.
+    traces -= 100 * (rng.random(traces.shape) < np.linspace(0, 1.1, 600)[:, None])
+    groups, good = np.repeat([5, 2, -1], [33, 32, 5]), rng.random(70) > 0.1
+    limits = rng.uniform(20, 40, 70).astype("float32")
+    got = common_reference(traces, operator=operator, groups=groups, good=good, quiet_limits=limits)
+    for group in (5, 2):
+        own, members = groups == group, (groups == group) & good
+        level = np.array([quiet_level_by_numpy(row, limits[members], operator) for row in traces[:, members]])
+        np.testing.assert_allclose(got[:, own], traces[:, own] - level[:, None], rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(got[:, groups < 0], traces[:, groups < 0])
+    for rows in (1, 7):
+        parts = [common_reference(traces[i : i + rows], quiet_limits=limits) for i in range(0, 600, rows)]
+        np.testing.assert_array_equal(np.concatenate(parts)[:600], common_reference(traces, quiet_limits=limits))
+
+
+def test_spikes_on_half_the_channels_do_not_reach_the_others():
+    traces = np.random.default_rng(5).normal(0, 1, (200, 32)).astype("float32")
+    traces[100, :18] -= np.float32(20)
+    limits = np.full(32, 3, "float32")
+    assert np.abs(common_reference(traces)[100, 18:]).min() > 5
+    np.testing.assert_allclose(common_reference(traces, quiet_limits=limits)[100, 18:], traces[100, 18:], atol=1.0)
+    shared = traces - np.float32(8)  # what all channels share is no spike
+    np.testing.assert_allclose(
+        common_reference(shared, quiet_limits=limits), common_reference(shared), rtol=0, atol=1e-5
+    )
+
+
+def test_nan_spreads_with_limits_too():
+    traces = np.ones((3, 20), "float32")
+    traces[1, 3], traces[1, 4:9] = np.nan, 50
+    got = common_reference(traces, quiet_limits=np.full(20, 2, "float32"))
+    assert np.isnan(got[1]).all() and not np.isnan(got[[0, 2]]).any()
+
+
 def test_before_and_after_are_left_out():
     traces = np.random.default_rng(3).normal(0, 10, (100, 5)).astype("float32")
     np.testing.assert_array_equal(common_reference(traces, before=10, after=30), common_reference(traces)[10:70])
@@ -120,6 +165,8 @@ def test_bad_arguments_are_refused():
         common_reference(traces, groups=np.array([0, 1]))
     with pytest.raises(ValueError, match="do not fit"):
         common_reference(traces, before=3, after=3)
+    with pytest.raises(ValueError, match="quiet_limits has shape"):
+        common_reference(traces, quiet_limits=np.ones(2, "float32"))
     with pytest.raises(ValueError, match="channel 2 has no good neighbor"):
         local_reference(traces, neighbors=np.array([[1], [0], [-1]]))
     with pytest.raises(ValueError, match="neighbors"):

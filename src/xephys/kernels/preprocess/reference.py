@@ -27,7 +27,7 @@ from xephys.kernels.lib.lanes import (
     where_nan,
 )
 from xephys.kernels.lib.median import median_of
-from xephys.kernels.preprocess.reference_sets import neighbor_sets, stored_reference_sets
+from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, neighbor_sets, stored_reference_sets
 
 Operator = Literal["median", "average"]
 
@@ -42,6 +42,7 @@ def common_reference(
     groups: NDArray[np.integer] | None = None,
     reference_channels: NDArray[np.integer] | None = None,
     good: NDArray[np.bool_] | None = None,
+    quiet_limits: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Subtract the median or mean over channels from every sample.
 
@@ -61,6 +62,9 @@ def common_reference(
         Indices of the channels that may serve as reference; None: all.
     good
         Mask over channels. Bad channels never contribute to a reference, but one is subtracted from them too.
+    quiet_limits
+        Magnitude of each channel above which it does not contribute to the reference of a sample, unless fewer than
+        `QUIET_SHARE_MIN` of its group would. None: all always do.
 
     Returns
     -------
@@ -74,7 +78,8 @@ def common_reference(
 
     Notes
     -----
-    A NaN or infinity spreads as in ``numpy.median`` and ``numpy.mean``: it spoils that sample of that group.
+    A NaN or infinity spreads as in ``numpy.median`` and ``numpy.mean``: it spoils that sample of that group, unless an
+    infinity does not contribute.
 
     Examples
     --------
@@ -86,9 +91,14 @@ def common_reference(
     _check_operator(operator)
     source = _core(traces, before, after)
     members, offsets, labels = stored_reference_sets(source.shape[1], groups, reference_channels, good)
+    limits = np.empty(0, np.float32)
+    if quiet_limits is not None:
+        if np.shape(quiet_limits) != (source.shape[1],):
+            raise ValueError(f"quiet_limits has shape {np.shape(quiet_limits)}, not one for each of {source.shape[1]}")
+        limits = np.asarray(quiet_limits, np.float32)[members]
     referenced = np.empty_like(source)
     if referenced.size:
-        _common(source, members, offsets, labels, operator == "median", referenced)
+        _common(source, members, offsets, labels, limits, operator == "median", referenced)
     middle = _middle_of(traces.dtype)
     if middle and groups is not None:  # channels that are not referenced keep their own zero
         referenced[:, np.asarray(groups) < 0] += np.float32(middle)
@@ -167,19 +177,19 @@ def _middle_of(dtype: np.dtype[Any]) -> int:
 
 
 @kernel
-def _common(source, members, offsets, labels, median, referenced):  # type: ignore[no-untyped-def]
+def _common(source, members, offsets, labels, limits, median, referenced):  # type: ignore[no-untyped-def]
     rows, channels = source.shape
     groups = len(offsets) - 1
     flat, target = source.reshape(-1), referenced.reshape(-1)
     values = empty(channels + LANES, np.float32)
     level = zeros(groups, np.float32)
     spacing = zeros(groups, np.float32)
-    _common_rows(flat, rows, channels, members, offsets, labels, median, values, level, spacing, target)
+    _common_rows(flat, rows, channels, members, offsets, labels, limits, median, values, level, spacing, target)
 
 
 @inner
 def _common_rows(  # type: ignore[no-untyped-def]
-    flat, rows, channels, members, offsets, labels, median, values, level, spacing, target
+    flat, rows, channels, members, offsets, labels, limits, median, values, level, spacing, target
 ):
     groups = len(offsets) - 1
     for t in range(rows):
@@ -189,6 +199,8 @@ def _common_rows(  # type: ignore[no-untyped-def]
                 continue
             padding = np.float32(np.inf) if median else np.float32(0)
             _gather(flat, t * channels, members, first, size, values, padding)
+            if limits.size:
+                size = _keep_quiet(values, size, limits, first, padding)
             if median:
                 level[group], spacing[group] = median_of(values, size, level[group], spacing[group])
             else:
@@ -216,6 +228,24 @@ def _gather(flat, row, members, first, size, values, padding):  # type: ignore[n
             values[i] = flat[np.uintp(row + members[np.uintp(first + i)])]
     for i in range(size, size + (-size) % LANES):
         values[i] = padding
+
+
+@helper
+def _keep_quiet(values, size, limits, first, padding):  # type: ignore[no-untyped-def]
+    """Number of values that contribute: those within their limits, which move to the front, or all."""
+    n_quiet = 0
+    for i in range(size):
+        n_quiet += not abs(values[i]) > limits[np.uintp(first + i)]  # a NaN counts, so that it still spreads
+    if n_quiet == size or n_quiet < QUIET_SHARE_MIN * size:
+        return size
+    kept = 0
+    for i in range(size):
+        value = values[i]
+        values[np.uintp(kept)] = value
+        kept += not abs(value) > limits[np.uintp(first + i)]
+    for i in range(kept, kept + (-kept) % LANES):
+        values[i] = padding
+    return kept
 
 
 @helper

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.preprocess.reference_sets import reference_sets
+from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, reference_sets
 
 
 def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -25,6 +25,7 @@ def common_reference(
     groups: NDArray[np.integer] | None = None,
     reference_channels: NDArray[np.integer] | None = None,
     good: NDArray[np.bool_] | None = None,
+    quiet_limits: NDArray[np.float32] | None = None,
 ) -> Any:
     """As `xephys.kernels.preprocess.reference.common_reference`: the same median, to the bit."""
     source = traces[before : len(traces) - after].astype(np.float32, copy=False)
@@ -37,13 +38,29 @@ def common_reference(
         if first == last:  # not referenced
             continue
         own = source if last - first == channels else source[:, places[first:last]]
-        if operator == "median":
+        if quiet_limits is not None:
+            limits = resident(xp, as_float32, quiet_limits)
+            levels[:, group] = _quiet_level(xp, own, limits if own is source else limits[places[first:last]], operator)
+        elif operator == "median":
             levels[:, group] = xp.median(own, axis=1)
         else:
             levels[:, group] = own.astype(np.float64).mean(axis=1)
     if levels.shape[1] == 1:
         return source - levels
     return source - levels[:, resident(xp, _labels, groups, channels=channels)]
+
+
+def _quiet_level(xp: Any, values: Any, limits: Any, operator: str) -> Any:
+    """The reference of each row: of the values within their limits, or of all if these are too few."""
+    size, loud = values.shape[1], xp.abs(values) > limits
+    n_loud = loud.sum(axis=1)
+    enough = n_loud <= (1 - QUIET_SHARE_MIN) * size
+    loud, n_quiet = loud & enough[:, None], size - n_loud * enough
+    if operator == "average":
+        return xp.where(loud, np.float32(0), values).astype(np.float64).sum(axis=1) / n_quiet
+    ordered, rows = xp.sort(xp.where(loud, np.float32(np.inf), values), axis=1), xp.arange(len(values))
+    middle = (ordered[rows, (n_quiet - 1) // 2] + ordered[rows, n_quiet // 2]) / np.float32(2)
+    return xp.where(xp.isnan(ordered[:, -1]), np.float32(np.nan), middle)
 
 
 def _members(

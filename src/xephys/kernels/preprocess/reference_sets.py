@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Share of a group's channels that must be quiet for the others to be left out; with fewer, what all share is no spike.
+QUIET_SHARE_MIN = 0.25
+
 
 def stored_reference_sets(
     channels: int,

@@ -39,6 +39,8 @@ RATE_MIN_HZ = 4000.0
 #: With fewer channels, spikes move the median. On a tetrode the median contains the spikes, and on sixteen channels two
 #: coincident spikes differ from the sum of the two alone, so that they become a unit of their own.
 REFERENCE_CHANNELS_MIN = 24
+#: Maximum number of channels of a shank on which the spikes of two units move the median.
+QUIET_CHANNELS_MAX = 128
 #: With fewer channels, half of them may see a large spike, which then looks like an artifact ...
 ARTIFACT_CHANNELS_MIN = 32
 #: ... so an artifact must there exceed any spike: this number of noise levels, and a millivolt (or 1000 counts). Within
@@ -99,7 +101,7 @@ def prepare(
         plain_levels = learned.plain_noise_levels
 
     def finished(traces: xr.DataArray) -> xr.DataArray:
-        return referenced(without_artifacts(traces, plain_levels), operator=reference)
+        return referenced(without_artifacts(traces, plain_levels), operator=reference, noise_levels=plain_levels)
 
     marked, filtered = filtered, finished(filtered)
     # From the filtered excerpts, because filtering again would take as long as all other estimates together.
@@ -191,13 +193,23 @@ def channels_of_largest_shank(recording: xr.DataArray) -> int:
     return int(np.bincount(shank_numbers(recording)[~bad_channels_of(recording)]).max())
 
 
-def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
-    """Subtract what a shank's channels share, if there are enough of them (``"none"``: subtract nothing)."""
+def referenced(filtered: xr.DataArray, *, operator: str, noise_levels: xr.DataArray | None = None) -> xr.DataArray:
+    """Subtract what a shank's channels share, if there are enough of them (``"none"``: subtract nothing).
+
+    On shanks of few channels, those with a spike do not contribute, as their ``noise_levels`` tell.
+    """
     if operator == "none" or channels_of_largest_shank(filtered) < REFERENCE_CHANNELS_MIN:
         return filtered
     groups = shank_numbers(filtered)
     shanks = groups if groups.any() else None
-    return common_reference(filtered, operator=operator, groups=shanks, n_channels_min=REFERENCE_CHANNELS_MIN)
+    short = channels_of_largest_shank(filtered) <= QUIET_CHANNELS_MAX
+    return common_reference(
+        filtered,
+        operator=operator,
+        groups=shanks,
+        n_channels_min=REFERENCE_CHANNELS_MIN,
+        noise_levels=noise_levels if short else None,
+    )
 
 
 def whitened(
