@@ -40,7 +40,7 @@ RATE_MIN_HZ = 4000.0
 #: coincident spikes differ from the sum of the two alone, so that they become a unit of their own.
 REFERENCE_CHANNELS_MIN = 24
 #: Maximum number of channels of a shank on which the spikes of two units move the median.
-QUIET_CHANNELS_MAX = 128
+QUIET_CHANNELS_MAX = 64
 #: With fewer channels, half of them may see a large spike, which then looks like an artifact ...
 ARTIFACT_CHANNELS_MIN = 32
 #: ... so an artifact must there exceed any spike: this number of noise levels, and a millivolt (or 1000 counts). Within
