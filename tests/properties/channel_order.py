@@ -89,6 +89,9 @@ CALLS: dict[tuple[str, str], Callable[[xr.DataArray], Any]] = {
     ("common_reference", "groups"): lambda rec: xephys.common_reference(
         rec, groups=of_channels(0, 0, 0, 1, 1, 0, 1, 1), n_channels_min=2
     ),
+    ("common_reference", "noise_levels"): lambda rec: xephys.common_reference(
+        filtered(rec), noise_levels=fitted()["noise"], quiet_threshold=1.0
+    ),
     ("common_reference", "reference_channel_ids"): lambda rec: xephys.common_reference(
         rec, reference_channel_ids=recording().channel.values[:3]
     ),

@@ -149,6 +149,9 @@ TRANSFORMS: dict[str, Operation] = {
     "common_reference local": lambda rec: xephys.common_reference(
         rec, reference="local", inner_radius_um=30, outer_radius_um=80, n_neighbors_min=2
     ),
+    "common_reference of quiet channels": lambda rec: xephys.common_reference(
+        xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], quiet_threshold=1.0
+    ),
     "common_reference groups": lambda rec: xephys.common_reference(rec, groups=[0, 1, 0, 1, 0, 1, 0, 1]),
     "to_uv": xephys.to_uv,
     "scale": lambda rec: xephys.scale(rec, gain=[0.5, 1, 2, 4, 8, 16, 32, 64], offset=-3.0),

@@ -41,6 +41,7 @@ USES = {
     "detect_peaks": ("noise_levels", xephys.detect_peaks),
     "blank_common_artifacts": ("noise_levels", xephys.blank_common_artifacts),
     "blank_noisy_stretches": ("noise_levels", xephys.blank_noisy_stretches),
+    "common_reference": ("noise_levels", xephys.common_reference),
     "silence_periods": ("noise_levels", lambda r, **given: xephys.silence_periods(r, periods_s=[(0.5, 1.0)], **given)),
     "zscore": ("statistics", xephys.zscore),
     "center": ("statistics", xephys.center),

@@ -112,4 +112,5 @@ def prepare_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, ru
         reference=strategy.reference,
         whitening_n_nearest=min(WHITENING_N_NEAREST, recording.sizes["channel"]),
         seed=0,
+        quiet_reference=False,  # as in the original; with it, far units would become units
     )

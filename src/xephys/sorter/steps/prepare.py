@@ -64,6 +64,7 @@ def prepare(
     whitening_n_nearest: int,
     seed: int,
     learned: Learned | None = None,
+    quiet_reference: bool = True,
 ) -> Prepared:
     """Scale, align, filter, reference and whiten, lazily, after computing the few estimates needed.
 
@@ -84,6 +85,8 @@ def prepare(
     learned
         Estimates of an earlier sorting to use instead of making new ones, so that nothing is computed. Channels that
         have been marked bad since are left out of its whitening.
+    quiet_reference
+        Whether channels with a spike are left out of the reference of a shank of few channels.
 
     Raises
     ------
@@ -101,7 +104,8 @@ def prepare(
         plain_levels = learned.plain_noise_levels
 
     def finished(traces: xr.DataArray) -> xr.DataArray:
-        return referenced(without_artifacts(traces, plain_levels), operator=reference, noise_levels=plain_levels)
+        levels = plain_levels if quiet_reference else None
+        return referenced(without_artifacts(traces, plain_levels), operator=reference, noise_levels=levels)
 
     marked, filtered = filtered, finished(filtered)
     # From the filtered excerpts, because filtering again would take as long as all other estimates together.
