@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import xephys
 from xephys.errors import RecordingError
@@ -69,3 +71,15 @@ def test_an_estimate_in_the_unit_of_the_traces_is_taken(name):
     estimate, use = USES[name]
     for unit, traces in made()["traces"].items():
         use(traces, **{estimate: made()[estimate][unit]})
+
+
+def test_xarray_refuses_to_join_traces_in_different_units_if_told_to():
+    """What the page on segments advises, since Xarray otherwise takes the attributes of the first."""
+    counts, _ = simulate_recording(duration_s=1, n_channels=4, n_units=1, seed=0)
+    microvolts = xephys.to_uv(counts)
+    parts = [microvolts[:100], counts[100:200]]
+    with pytest.raises(xr.MergeError, match="units"):
+        xr.concat(parts, "time", combine_attrs="no_conflicts")
+    joined = xr.concat([microvolts[:100], microvolts[100:200]], "time", combine_attrs="no_conflicts")
+    np.testing.assert_array_equal(joined.values, microvolts[:200].values)
+    assert joined.attrs["units"] == "uV"
