@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from ..checks import hint_for
+from ..checks import hint_for, nearest_name
 from .console import PARAMETER, say
 
 
@@ -48,7 +48,7 @@ def sentence_of(error: Any, command: str) -> str:
         return f"{command} needs {_name_of(parameter)}{described}; {command} --help lists all that it takes"
     if kind == "NoSuchOption":
         known = [name for known in error.ctx.command.params for name in known.opts if name.startswith("-")]
-        near = hint_for(error.option_name, [*known, "--help"])
+        near = _parameter_meant(error.option_name, known) or hint_for(error.option_name, [*known, "--help"])
         return f"{command} has no option {error.option_name}; {command} --help lists its options{near}"
     if kind == "BadOptionUsage":
         return f"{error.option_name} stands without a value; {command} --help says what it takes"
@@ -57,6 +57,19 @@ def sentence_of(error: Any, command: str) -> str:
     if kind == "BadParameter" and parameter is not None:
         return f"{_name_of(parameter)} has a value that it cannot have: {message}"
     return f"{message}; {command} --help shows how it is called"
+
+
+def _parameter_meant(option: str, known: list[str]) -> str:
+    """The end of the message if a sorter's parameter was given as an option, however it is spelled; otherwise empty."""
+    if not {"--set", "--preset"} <= set(known):
+        return ""
+    from ..sorter.presets import PRESETS, find_preset
+
+    models = [find_preset(preset).model for preset in PRESETS]
+    names = {f"--{name.replace('_', '-')}": name for model in models for name in model.model_fields}
+    names = {spelled: name for spelled, name in names.items() if spelled not in known}
+    meant = names.get(nearest_name(option.replace("_", "-"), [*known, *names]) or "")
+    return f"; did you mean --set {meant}=VALUE?" if meant else ""
 
 
 def _name_of(parameter: Any) -> str:

@@ -131,6 +131,40 @@ def test_late_spikes_of_bursts_are_merged_with_their_unit():
     assert (entry["unit"], entry["piece_of"], entry["follow"]) == (1, 0, 1.0)
 
 
+@pytest.mark.parametrize("accompanied", [True, False])
+def test_a_small_unit_that_is_never_alone_is_merged_with_the_unit_that_it_resembles(accompanied):
+    """Template 1 resembles 0 at a lag of 3 samples; its spikes are next to those of 2, or independent of them."""
+    rng, time = np.random.default_rng(3), np.arange(60)[:, None] - 20
+    course = -20 * np.exp(-0.5 * (time / 3.0) ** 2)
+    places = np.array([[1.0, 0.5, 0.2], [0.8, 0.5, 0.9], [-0.1, 0.2, 1.0]])
+    waveform = np.stack([course * place for place in places]).astype(np.float32)
+    waveform[1] = np.roll(waveform[1], 3, axis=0)
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.tile(np.arange(3, dtype=np.int32), (3, 1))),
+            "num_averaged": ("unit", [4000, 100, 2000]),
+        },
+        attrs={"n_channels": 3, "sampling_frequency": 30_000.0, "nbefore": 20},
+    )
+    every = rng.permutation(N_SAMPLES // 300) * 300
+    first, own, third = np.sort(every[:4000]), np.sort(every[4000:4100]), np.sort(every[4100:6000] + 100)
+    if accompanied:
+        third = np.sort(np.concatenate([third, own + 20]))
+    samples, units = trains(first, own - 3, third)
+    matches = np.zeros(
+        len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    )
+    matches["sample_index"], matches["unit_index"], matches["amplitude"] = samples, units, 1
+    tidied = tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES)
+    assert tidied.origin.unit_of_template.tolist() == ([0, 0, 1] if accompanied else [0, 1, 2])
+    joins = [entry for entry in tidied.log if entry["reason"].startswith("hardly ever alone")]
+    assert [(entry["unit"], entry["piece_of"], entry["alone"]) for entry in joins] == [(1, 0, 0)] * accompanied
+    if accompanied:
+        of_first = tidied.spikes["sample_index"][tidied.spikes["unit_index"] == 0]
+        assert np.isin(own, of_first).mean() == 1.0
+
+
 def test_units_stay_apart_and_repeats_stay_if_asked():
     """Two templates of one unit take turns, and unit 0 has pairs of spikes 0.7 ms apart."""
     rng = np.random.default_rng(3)

@@ -15,7 +15,7 @@ from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.metrics.spike_trains import coincidences
 
-__all__ = ["PIECE", "find_pieces", "join_pieces"]
+__all__ = ["PIECE", "find_pieces", "join_pieces", "joined_trains"]
 
 PIECE = np.dtype(
     [
@@ -159,6 +159,25 @@ def join_pieces(
             moved[members] += row["lag"]
             joined[members] = other
     return joined, moved
+
+
+def joined_trains(
+    trains: list[NDArray[np.int64]], target: NDArray[np.int64], shift: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """The trains of the units after joining; that of a unit that joined another, or was dropped, is empty.
+
+    Examples
+    --------
+    >>> trains = [np.array([1, 9]), np.array([4]), np.array([6])]
+    >>> [train.tolist() for train in joined_trains(trains, np.array([0, 0, -1]), np.array([0, 2, 0]))]
+    [[1, 6, 9], [], []]
+    """
+    together = [train[:0] for train in trains]
+    for unit in np.unique(target[target >= 0]).tolist():
+        members = np.flatnonzero(target == unit)
+        moved = [trains[member] + shift[member] for member in members]
+        together[unit] = np.sort(np.concatenate(moved)) if len(members) > 1 else moved[0]
+    return together
 
 
 def _on_channels(templates: NDArray[np.float32], channels: NDArray[np.int32], n_channels: int) -> NDArray[np.float32]:

@@ -67,6 +67,8 @@ REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
 #: Intervals between spikes of a burst.
 BURST_REFRACTORY_MS, BURST_MS = 1.5, 20.0
+#: A spike has company if a spike of another unit in sight is within this time: their waveforms overlap.
+COMPANY_MS = 1.3
 #: A unit of which most spikes are within this time of a unit out of its sight is an artifact of the whole probe.
 COMMON_MS = 0.5
 
@@ -167,7 +169,8 @@ def tidy_units(
     n_units = templates.sizes["unit"]
     pieces = np.empty(0, PIECE) if pieces is None or not finish.joins else pieces
     spikes = Assigned.of(matches)
-    target, shift, decisions, late = _joined(spikes, templates, pieces, n_samples=n_samples, joins=finish.joins)
+    joined = _joined(spikes, templates, pieces, n_samples=n_samples, joins=finish.joins)
+    target, shift = joined.target, joined.shift
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     num_matched = count_labels(spikes.template, n_labels=n_units)
     artifact = _artifacts(spikes, templates, norms, n_samples=n_samples)
@@ -200,7 +203,7 @@ def tidy_units(
     spikes.keep((unit_of_template >= 0)[spikes.template])
     kept = columns_of_spikes(matches, spikes, unit_of_template, sizes)
     origin = Origin(unit_of_template, shift, sizes, template_of_unit, num_matched)
-    log = _log(decisions, pieces, late, small, artifact, sums)
+    log = _log(joined, pieces, small, artifact, sums)
     log += [
         {"step": "units", "unit": unit, "reason": "scores of false alarms", "evidence": evidence}
         for unit, evidence in tails.items()
@@ -212,27 +215,37 @@ def _samples(duration_ms: float, templates: xr.Dataset) -> int:
     return round(duration_ms * 1e-3 * float(templates.attrs["sampling_frequency"]))
 
 
+@dataclass(frozen=True)
+class _Joined:
+    """The unit that each template joins, the shift of its spikes, and by which evidence."""
+
+    target: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    decisions: NDArray[np.void]
+    late: NDArray[np.void]
+    accompanied: NDArray[np.void]
+
+
 def _joined(
     spikes: Assigned, templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int, joins: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.void], NDArray[np.void]]:
-    """The unit that each template joins, the shift of its spikes, the decisions, and the pairs joined by bursts."""
+) -> _Joined:
+    from ...kernels.curate.accompanied import find_accompanied
     from ...kernels.curate.bursts import find_burst_pieces
     from ...kernels.curate.merge import decide_merges, merge_candidates
-    from ...kernels.curate.pieces import join_pieces
+    from ...kernels.curate.pieces import join_pieces, joined_trains
     from ...kernels.metrics.trains import split_trains
 
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
     candidates = merge_candidates(waveforms, channels)
     candidates = candidates if joins else candidates[:0]
     trains = split_trains(spikes.sample_index, spikes.template, n_units=templates.sizes["unit"])
-    target, shift, decisions = decide_merges(
-        candidates,
-        trains,
-        duration_samples=n_samples,
-        refractory_samples=_samples(REFRACTORY_MS, templates),
-        dead_samples=_samples(DEAD_MS, templates),
-    )
-    target, shift = join_pieces(target, shift, pieces)
+    limits = {
+        "duration_samples": n_samples,
+        "refractory_samples": _samples(REFRACTORY_MS, templates),
+        "dead_samples": _samples(DEAD_MS, templates),
+    }
+    target, shift, decisions = decide_merges(candidates, trains, **limits)
+    joined, moved = join_pieces(target, shift, pieces)
     late = find_burst_pieces(
         candidates,
         waveforms,
@@ -242,7 +255,13 @@ def _joined(
         window_samples=_samples(BURST_MS, templates),
         refractory_samples=_samples(BURST_REFRACTORY_MS, templates),
     )
-    return *join_pieces(target, shift, late), decisions, late
+    joined, moved = join_pieces(joined, moved, late)
+    # A copy of a unit is always in its company, so only what is left counts.
+    left = (joined[candidates["first"]] == candidates["first"]) & (joined[candidates["second"]] == candidates["second"])
+    together = joined_trains(trains, joined, moved)
+    window_samples = _samples(COMPANY_MS, templates)
+    accompanied = find_accompanied(candidates[left], channels, together, window_samples=window_samples, **limits)
+    return _Joined(*join_pieces(joined, moved, accompanied), decisions, late, accompanied)
 
 
 def _artifacts(
@@ -262,18 +281,18 @@ def _artifacts(
 
 
 def _log(
-    decisions: NDArray[np.void],
+    found: _Joined,
     pieces: NDArray[np.void],
-    late: NDArray[np.void],
     small: dict[int, int],
     artifact: NDArray[np.bool_],
     sums: NDArray[np.void],
 ) -> list[dict[str, Any]]:
     """What became of the templates, with the figures of each decision; ``small`` has numbers of spikes by template."""
     joined = (
-        (decisions[decisions["action"] != "keep"], {}),
+        (found.decisions[found.decisions["action"] != "keep"], {}),
         (pieces, {"reason": "pieces of a unit that drifts"}),
-        (late, {"reason": "late spikes of bursts"}),
+        (found.late, {"reason": "late spikes of bursts"}),
+        (found.accompanied, {"reason": "hardly ever alone: collisions of the unit that it resembles"}),
     )
     log: list[dict[str, Any]] = [
         {"step": "units", **reason, **{name: row[name].item() for name in rows.dtype.names or ()}}
