@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from xephys.kernels.curate.merge import CANDIDATE, decide_merges, merge_candidates
+from xephys.kernels.templates.similarity import energy_of_noise
 
 DURATION = 30_000 * 600
 RULES = {"duration_samples": DURATION, "refractory_samples": 60, "dead_samples": 9}
@@ -43,6 +44,46 @@ def test_no_units_and_wrong_shapes():
     assert len(merge_candidates(np.zeros((2, 5, 1), np.float32), np.zeros((2, 1), np.int32))) == 0
     with pytest.raises(ValueError, match="units, samples, slots"):
         merge_candidates(np.zeros((2, 5, 1), np.float32), np.zeros((3, 1), np.int32))
+
+
+def means_of(rng, shapes, counts):
+    """Means of so many spikes of each shape, in noise of one unit."""
+    return np.stack([s + rng.standard_normal(s.shape) / np.sqrt(n) for s, n in zip(shapes, counts, strict=True)])
+
+
+def shapes_at(rng, cosine, norm):
+    """Two waveforms ``(sample, channel)`` of this norm and this cosine, on 8 of 32 channels."""
+    first, other = np.zeros((2, 60, 32))
+    first[:, :8], other[:, :8] = rng.standard_normal((2, 60, 8))
+    first /= np.linalg.norm(first)
+    other -= (other * first).sum() * first
+    other /= np.linalg.norm(other)
+    return norm * first, norm * (cosine * first + np.sqrt(1 - cosine**2) * other)
+
+
+@pytest.mark.parametrize("norm", [12.0, 30.0])
+@pytest.mark.parametrize("cosine", [0.85, 0.92, 1.0])
+def test_the_cosine_of_means_of_few_spikes_is_that_of_the_neurons(norm, cosine):
+    """Twenty spikes beside many: the plain cosine is too low, and the corrected one is not too high."""
+    channels, counts = np.tile(np.arange(32, dtype=np.int32), (2, 1)), np.array([20, 400])
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        waveforms = means_of(rng, shapes_at(rng, cosine, norm), counts).astype(np.float32)
+        noise = energy_of_noise(channels, counts, n_samples=60)
+        plain, clean = (
+            merge_candidates(waveforms, channels, lag_samples_max=2, similarity_min=0.3, noise_energy=energy)[0]
+            for energy in (None, noise)
+        )
+        found.append((plain["similarity"], clean["similarity"], clean["scale"]))
+        energies = (waveforms.astype(float) ** 2).sum(axis=(1, 2)) - noise
+        inner = (waveforms[0].astype(float) * waveforms[1]).sum()
+        assert clean["similarity"] == pytest.approx(min(inner / np.sqrt(energies.prod()), 1.0), rel=1e-4)
+    plain, clean, scale = np.mean(found, axis=0)
+    assert plain < cosine / np.sqrt(1 + 0.9 * 1920 / 20 / norm**2)
+    assert 0.92 * cosine < clean < cosine + 0.005
+    assert (np.array(found)[:, 1] >= 0.97).mean() < 0.03 or cosine == 1.0
+    assert scale == pytest.approx(1.0, abs=0.08)
 
 
 def train(rng, rate, refractory=90):

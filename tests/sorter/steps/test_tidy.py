@@ -165,6 +165,54 @@ def test_a_small_unit_that_is_never_alone_is_merged_with_the_unit_that_it_resemb
         assert np.isin(own, of_first).mean() == 1.0
 
 
+def two_templates(waveform, num_averaged):
+    n_slots = waveform.shape[2]
+    return xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform.astype(np.float32)),
+            "channel_index": (("unit", "slot"), np.tile(np.arange(n_slots, dtype=np.int32), (2, 1))),
+            "num_averaged": ("unit", num_averaged),
+        },
+        attrs={"n_channels": n_slots, "sampling_frequency": 30_000.0, "nbefore": 20},
+    )
+
+
+def tidied_units(templates, *samples):
+    joined, units = trains(*samples)
+    matches = np.zeros(len(joined), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")])
+    matches["sample_index"], matches["unit_index"], matches["amplitude"] = joined, units, 1
+    return tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES)
+
+
+@pytest.mark.parametrize("cosine", [1.0, 0.8])
+def test_a_piece_of_few_spikes_joins_its_neuron_though_its_mean_is_noisy(cosine):
+    """Noise lowers the cosine of the mean of 20 spikes on 48 channels to 0.93; that of other neurons is lower still."""
+    rng = np.random.default_rng(6)
+    course = np.exp(-0.5 * ((np.arange(60) - 20) / 3.0) ** 2)[:, None]
+    places = np.zeros((2, 48))
+    places[:, 0], places[0, 1], places[1, 2] = np.sqrt(cosine), np.sqrt(1 - cosine), np.sqrt(1 - cosine)
+    waveform = -12.0 * course * places[:, None]
+    noise = rng.standard_normal(waveform.shape) / np.sqrt([[[300]], [[20]]])
+    every = rng.permutation(N_SAMPLES // 300)[:320] * 300
+    tidied = tidied_units(two_templates(waveform + noise, [300, 20]), np.sort(every[:300]), np.sort(every[300:]))
+    assert tidied.templates.sizes["unit"] == (1 if cosine == 1.0 else 2)
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_pieces_that_take_turns_are_one_unit(turns):
+    """The tissue moves at 40 s and back at 70 s, and the probe is too short to tell; or two neurons fire throughout."""
+    rng = np.random.default_rng(7)
+    course = np.exp(-0.5 * ((np.arange(60) - 20) / 3.0) ** 2)[:, None]
+    places = np.array([[1.0, 0.6, 0.2], [0.6, 1.0, 0.3]])
+    waveform = -15.0 * course * places[:, None]
+    every = np.sort(rng.permutation(N_SAMPLES // 300)[:300] * 300)
+    moved = (every > 40 * 30_000) & (every < 70 * 30_000) if turns else rng.random(300) < 0.3
+    tidied = tidied_units(two_templates(waveform, [200, 100]), every[~moved], every[moved])
+    assert tidied.templates.sizes["unit"] == (1 if turns else 2)
+    reasons = [entry["reason"] for entry in tidied.log]
+    assert reasons == (["alike, and they take turns"] if turns else [])
+
+
 def test_units_stay_apart_and_repeats_stay_if_asked():
     """Two templates of one unit take turns, and unit 0 has pairs of spikes 0.7 ms apart."""
     rng = np.random.default_rng(3)

@@ -33,6 +33,9 @@ A feature that comes ``lag`` samples later in the waveform is found ``lag`` samp
 second template reports a time that is smaller by ``lag``.
 """
 
+#: At least this share of a template's energy is the neuron's, however much of it noise is expected to be.
+ENERGY_LEFT_MIN = 0.25
+
 #: Two trains avoid each other significantly if the probability of so few coincidences by chance is below this.
 APART_SIGNIFICANCE = 0.02
 
@@ -52,6 +55,7 @@ DECISION = np.dtype(
 def _similarities(
     waveforms: NDArray[np.float32],
     channels: NDArray[np.int32],
+    noise_energy: NDArray[np.float64],
     n_channels: int,
     lag_samples_max: int,
     similarity_min: float,
@@ -69,6 +73,7 @@ def _similarities(
                     energy[unit] += waveforms[unit, t, slot] ** 2
                     norms[unit, slot] += waveforms[unit, t, slot] ** 2
             norms[unit, slot] = np.sqrt(norms[unit, slot])
+        energy[unit] = max(energy[unit] - noise_energy[unit], ENERGY_LEFT_MIN * energy[unit])
     slot_of = full(n_channels, -1, np.int64)
     dots = zeros(2 * lag_samples_max + 1)
     n_pairs = 0
@@ -102,7 +107,7 @@ def _similarities(
             for k in range(1, dots.size):
                 if dots[k] > dots[best]:
                     best = k
-            similarity = dots[best] / np.sqrt(energy[a] * energy[b])
+            similarity = min(dots[best] / np.sqrt(energy[a] * energy[b]), 1.0)
             if similarity >= similarity_min:
                 if n_pairs < len(pairs):
                     pairs[n_pairs, 0], pairs[n_pairs, 1], pairs[n_pairs, 2] = a, b, best - lag_samples_max
@@ -120,6 +125,7 @@ def merge_candidates(
     *,
     lag_samples_max: int = 30,
     similarity_min: float = 0.7,
+    noise_energy: NDArray[np.float64] | None = None,
 ) -> NDArray[np.void]:
     """Pairs of templates with similar waveforms at some lag.
 
@@ -132,6 +138,9 @@ def merge_candidates(
         Maximum shift of one against the other.
     similarity_min : float
         Minimum cosine at the best lag.
+    noise_energy : (n_units,) float64, optional
+        What noise adds to the energy of each template, and not to its inner products with others; see
+        `kernels.templates.similarity.energy_of_noise`. Cosine and scale are those of the templates without it.
 
     Returns
     -------
@@ -152,8 +161,9 @@ def merge_candidates(
             "they must be (units, samples, slots) and (units, slots)."
         )
     n_channels = int(channels.max(initial=-1)) + 1
+    noise = np.zeros(len(waveforms)) if noise_energy is None else np.ascontiguousarray(noise_energy, np.float64)
     given = (
-        np.ascontiguousarray(waveforms, np.float32), np.ascontiguousarray(channels, np.int32), n_channels,
+        np.ascontiguousarray(waveforms, np.float32), np.ascontiguousarray(channels, np.int32), noise, n_channels,
         min(lag_samples_max, max(waveforms.shape[1] - 1, 0)), similarity_min,
     )  # fmt: skip
     n_pairs, room = 0, 16 * len(waveforms)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.match.model import build_match_model
 
-__all__ = ["SIMILARITY_DTYPE", "template_similarity"]
+__all__ = ["SIMILARITY_DTYPE", "energy_of_noise", "template_similarity"]
 
 SIMILARITY_DTYPE = np.dtype(
     [("unit_a", np.int64), ("unit_b", np.int64), ("similarity", np.float64), ("lag", np.int64), ("scale", np.float64)]
@@ -81,3 +81,33 @@ def template_similarity(
     pairs["lag"] = lags[best[keep]]
     pairs["scale"] = norms[second[keep]] / norms[first[keep]]
     return pairs
+
+
+def energy_of_noise(
+    channels: NDArray[np.integer], num_averaged: NDArray[np.integer], *, n_samples: int
+) -> NDArray[np.float64]:
+    """What noise of one unit per sample surely adds to the energy of a mean waveform.
+
+    The mean of twenty spikes on dozens of channels is so noisy that its cosine to the mean of other spikes of the same
+    neuron is well below 1. Two standard deviations less than the expected energy are taken off, so that chance makes
+    no shapes alike.
+
+    Parameters
+    ----------
+    channels : (n_units, n_slots) int
+        Channel of each slot, −1 where empty.
+    num_averaged : (n_units,) int
+        Number of spikes of each mean.
+    n_samples : int
+
+    Returns
+    -------
+    energy : (n_units,) float64
+
+    Examples
+    --------
+    >>> energy_of_noise(np.array([[0, 1], [3, -1]]), np.array([20, 20]), n_samples=100).tolist()
+    [8.0, 3.585786437626905]
+    """
+    values = n_samples * (channels >= 0).sum(axis=1).astype(np.float64)
+    return np.asarray((values - 2 * np.sqrt(2 * values)) / np.maximum(num_averaged, 1), np.float64)

@@ -67,6 +67,8 @@ REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
 #: Intervals between spikes of a burst.
 BURST_REFRACTORY_MS, BURST_MS = 1.5, 20.0
+#: Spikes of pieces that take turns, because the tissue moves in between, are hardly ever this close to each other.
+TURN_MS = 1000.0
 #: A spike has company if a spike of another unit in sight is within this time: their waveforms overlap.
 COMPANY_MS = 1.3
 #: A unit of which most spikes are within this time of a unit out of its sight is an artifact of the whole probe.
@@ -223,6 +225,7 @@ class _Joined:
     shift: NDArray[np.int64]
     decisions: NDArray[np.void]
     late: NDArray[np.void]
+    turns: NDArray[np.void]
     accompanied: NDArray[np.void]
 
 
@@ -233,10 +236,13 @@ def _joined(
     from ...kernels.curate.bursts import find_burst_pieces
     from ...kernels.curate.merge import decide_merges, merge_candidates
     from ...kernels.curate.pieces import join_pieces, joined_trains
+    from ...kernels.curate.turns import find_turns
     from ...kernels.metrics.trains import split_trains
+    from ...kernels.templates.similarity import energy_of_noise
 
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
-    candidates = merge_candidates(waveforms, channels)
+    noise = energy_of_noise(channels, templates["num_averaged"].values, n_samples=templates.sizes["sample"])
+    candidates = merge_candidates(waveforms, channels, noise_energy=noise)
     candidates = candidates if joins else candidates[:0]
     trains = split_trains(spikes.sample_index, spikes.template, n_units=templates.sizes["unit"])
     limits = {
@@ -256,12 +262,14 @@ def _joined(
         refractory_samples=_samples(BURST_REFRACTORY_MS, templates),
     )
     joined, moved = join_pieces(joined, moved, late)
+    turns = find_turns(candidates, trains, joined, moved, window_samples=_samples(TURN_MS, templates), **limits)
+    joined, moved = join_pieces(joined, moved, turns)
     # A copy of a unit is always in its company, so only what is left counts.
     left = (joined[candidates["first"]] == candidates["first"]) & (joined[candidates["second"]] == candidates["second"])
     together = joined_trains(trains, joined, moved)
     window_samples = _samples(COMPANY_MS, templates)
     accompanied = find_accompanied(candidates[left], channels, together, window_samples=window_samples, **limits)
-    return _Joined(*join_pieces(joined, moved, accompanied), decisions, late, accompanied)
+    return _Joined(*join_pieces(joined, moved, accompanied), decisions, late, turns, accompanied)
 
 
 def _artifacts(
@@ -292,6 +300,7 @@ def _log(
         (found.decisions[found.decisions["action"] != "keep"], {}),
         (pieces, {"reason": "pieces of a unit that drifts"}),
         (found.late, {"reason": "late spikes of bursts"}),
+        (found.turns, {"reason": "alike, and they take turns"}),
         (found.accompanied, {"reason": "hardly ever alone: collisions of the unit that it resembles"}),
     )
     log: list[dict[str, Any]] = [
