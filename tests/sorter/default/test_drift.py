@@ -115,3 +115,16 @@ def test_a_probe_without_depth_is_sorted_without_motion():
     sorting = xephys.sort(recording)
     assert "motion" not in sorting.children
     assert sorting["units"].sizes["unit"] > 0
+
+
+def test_neurons_of_a_tetrode_that_drifts_are_found_in_one_piece():
+    """Its contacts span 20 µm, too little to tell the motion; without joining pieces that take turns, five units."""
+    recording, truth = simulate_recording(
+        duration_s=60.0, n_channels=4, n_units=3, probe="tetrode", drift="slow", drift_um=20.0,
+        amplitude_range_uv=(80.0, 300.0), seed=3,
+    )  # fmt: skip
+    sorting = xephys.sort(recording, progress=False)
+    assert "motion" not in sorting.children
+    assert sorting["units"].sizes["unit"] == 3
+    assert xephys.compare(sorting, truth).units["accuracy"].values.min() > 0.9
+    assert sum(entry.get("reason") == "alike, and they take turns" for entry in json.loads(sorting.attrs["log"])) == 2

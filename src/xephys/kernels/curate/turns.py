@@ -87,8 +87,9 @@ def find_turns(
     unit_of, moved = target.astype(np.int64), shift.astype(np.int64)
     together = joined_trains(list(trains), unit_of, moved)
     scale = candidates["scale"]
+    alike = (candidates["similarity"] > SIMILARITY_MIN) & (scale >= SCALE_MIN) & (scale * SCALE_MIN <= 1.0)
     found: list[tuple[int, int, int, float, float]] = []
-    for pair in candidates[(scale >= SCALE_MIN) & (scale * SCALE_MIN <= 1.0)]:
+    for pair in candidates[alike]:
         first, second = int(unit_of[pair["first"]]), int(unit_of[pair["second"]])
         if first < 0 or second < 0 or first == second:
             continue
