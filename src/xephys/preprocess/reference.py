@@ -56,9 +56,10 @@ def common_reference(
         channels contains their spikes.
     noise_levels
         From :func:`estimate_noise_levels` on these traces. If given, channels that deviate from 0 by more than
-        ``quiet_threshold`` of their noise levels do not contribute to a global reference, unless more than three
-        quarters of a group do: two large units that fire together move half the channels of a short probe, and with
-        them the median.
+        ``quiet_threshold`` of their noise levels do not contribute to a global reference: two large units that fire
+        together move half the channels of a short probe, and with them the median. If more than three quarters of a
+        group deviate, the quietest quarter contributes where their sizes differ as those of spikes do, and all
+        contribute where they are about the same, as those of artifacts are.
     quiet_threshold
         In noise levels.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -70,8 +72,12 @@ def test_rows_do_not_depend_on_their_block(operator):
 
 def quiet_level_by_numpy(values, limits, operator):
     """The reference of one sample of one group, as written in the docstring."""
-    quiet = ~(np.abs(values) > limits)
-    chosen = values[quiet] if quiet.sum() >= len(values) / 4 else values
+    chosen = values[np.abs(values) <= limits]
+    if len(chosen) < len(values) / 4:
+        ratios = np.abs(values) / limits
+        low, middle, high = np.sort(ratios)[[len(values) // 4, len(values) // 2, 3 * len(values) // 4]]
+        quietest = np.argsort(ratios)[: math.ceil(len(values) / 4)]
+        chosen = values[quietest] if high - low > 0.5 * middle else values
     return np.float32(np.median(chosen) if operator == "median" else chosen.mean(dtype="float64"))
 
 
@@ -81,6 +87,7 @@ def test_loud_channels_are_left_out_of_the_reference(operator):
     traces = rng.normal(0, 10, (600, 70)).astype("float32")
     # From no loud channel to all of them, so that both limits are passed.
     traces -= 100 * (rng.random(traces.shape) < np.linspace(0, 1.1, 600)[:, None])
+    traces[::2] *= rng.uniform(0.5, 3, traces[::2].shape).astype("float32")
     groups, good = np.repeat([5, 2, -1], [33, 32, 5]), rng.random(70) > 0.1
     limits = rng.uniform(20, 40, 70).astype("float32")
     got = common_reference(traces, operator=operator, groups=groups, good=good, quiet_limits=limits)
@@ -100,10 +107,31 @@ def test_spikes_on_half_the_channels_do_not_reach_the_others():
     limits = np.full(32, 3, "float32")
     assert np.abs(common_reference(traces)[100, 18:]).min() > 5
     np.testing.assert_allclose(common_reference(traces, quiet_limits=limits)[100, 18:], traces[100, 18:], atol=1.0)
-    shared = traces - np.float32(8)  # what all channels share is no spike
-    np.testing.assert_allclose(
-        common_reference(shared, quiet_limits=limits), common_reference(shared), rtol=0, atol=1e-5
-    )
+
+
+def test_large_spikes_on_most_channels_do_not_reach_the_others():
+    """Two large neurons fire together: the flanks of their spikes leave less than a quarter of the channels quiet."""
+    traces = np.random.default_rng(6).normal(0, 1, (200, 32)).astype("float32")
+    traces[100, :26] -= np.geomspace(60, 4, 26, dtype="float32")
+    limits = np.full(32, 3, "float32")
+    assert np.median(common_reference(traces)[100, 26:]) > 8
+    np.testing.assert_allclose(common_reference(traces, quiet_limits=limits)[100, 26:], traces[100, 26:], atol=2.0)
+
+
+@pytest.mark.parametrize("shared", [8, -20, 300])
+def test_what_all_channels_share_is_removed_as_without_limits(shared):
+    rng = np.random.default_rng(5)
+    traces = rng.normal(0, 1, (200, 32)) + shared * rng.uniform(0.8, 1.2, 32)
+    traces, limits = traces.astype("float32"), np.full(32, 3, "float32")
+    np.testing.assert_array_equal(common_reference(traces, quiet_limits=limits), common_reference(traces))
+
+
+def test_a_channel_without_noise_levels_is_no_quiet_one():
+    traces = np.geomspace(4, 60, 20, dtype="float32")[None]
+    limits = np.full(20, 2, "float32")
+    limits[:3] = 0
+    level = np.median(traces[0, 3:8])
+    np.testing.assert_array_equal(common_reference(traces, quiet_limits=limits), traces - level)
 
 
 def test_nan_spreads_with_limits_too():

@@ -8,9 +8,12 @@ import xephys
 from xephys.testing import simulate_recording
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [1, 3, 5])
 def test_coincidences_of_large_units_are_no_units(seed):
-    """The spikes of two such units cover most of the probe, and a median of all channels would contain them."""
+    """The spikes of two such units cover most of the probe, and a median of all channels would contain them.
+
+    Of the seeds 1 and 5, coincidences leave less than a quarter of the channels quiet.
+    """
     recording, truth = simulate_recording(
         duration_s=40,
         n_channels=32,
@@ -23,4 +26,4 @@ def test_coincidences_of_large_units_are_no_units(seed):
     sorting = xephys.sort(recording, progress=False)
     comparison = xephys.compare(sorting, truth)
     assert sorting["units"].sizes["unit"] == 4
-    assert comparison.units["accuracy"].values.min() > 0.95
+    assert comparison.units["accuracy"].values.min() > 0.98

@@ -27,7 +27,7 @@ from xephys.kernels.lib.lanes import (
     where_nan,
 )
 from xephys.kernels.lib.median import median_of
-from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, neighbor_sets, stored_reference_sets
+from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, SPREAD_MIN, neighbor_sets, stored_reference_sets
 
 Operator = Literal["median", "average"]
 
@@ -63,8 +63,9 @@ def common_reference(
     good
         Mask over channels. Bad channels never contribute to a reference, but one is subtracted from them too.
     quiet_limits
-        Magnitude of each channel above which it does not contribute to the reference of a sample, unless fewer than
-        `QUIET_SHARE_MIN` of its group would. None: all always do.
+        Magnitude of each channel above which it does not contribute to the reference of a sample. Where fewer than
+        `QUIET_SHARE_MIN` of a group are within their limits, that share of them contributes, the quietest ones, if
+        their magnitudes spread by more than `SPREAD_MIN`, and otherwise all. None: all always contribute.
 
     Returns
     -------
@@ -181,15 +182,15 @@ def _common(source, members, offsets, labels, limits, median, referenced):  # ty
     rows, channels = source.shape
     groups = len(offsets) - 1
     flat, target = source.reshape(-1), referenced.reshape(-1)
-    values = empty(channels + LANES, np.float32)
+    values, ratios = empty(channels + LANES, np.float32), empty(channels, np.float32)
     level = zeros(groups, np.float32)
     spacing = zeros(groups, np.float32)
-    _common_rows(flat, rows, channels, members, offsets, labels, limits, median, values, level, spacing, target)
+    _common_rows(flat, rows, channels, members, offsets, labels, limits, median, values, ratios, level, spacing, target)
 
 
 @inner
 def _common_rows(  # type: ignore[no-untyped-def]
-    flat, rows, channels, members, offsets, labels, limits, median, values, level, spacing, target
+    flat, rows, channels, members, offsets, labels, limits, median, values, ratios, level, spacing, target
 ):
     groups = len(offsets) - 1
     for t in range(rows):
@@ -200,7 +201,7 @@ def _common_rows(  # type: ignore[no-untyped-def]
             padding = np.float32(np.inf) if median else np.float32(0)
             _gather(flat, t * channels, members, first, size, values, padding)
             if limits.size:
-                size = _keep_quiet(values, size, limits, first, padding)
+                size = _keep_quiet(values, size, limits, first, padding, ratios)
             if median:
                 level[group], spacing[group] = median_of(values, size, level[group], spacing[group])
             else:
@@ -231,21 +232,46 @@ def _gather(flat, row, members, first, size, values, padding):  # type: ignore[n
 
 
 @helper
-def _keep_quiet(values, size, limits, first, padding):  # type: ignore[no-untyped-def]
-    """Number of values that contribute: those within their limits, which move to the front, or all."""
+def _keep_quiet(values, size, limits, first, padding, ratios):  # type: ignore[no-untyped-def]
+    """Number of values that contribute, which move to the front."""
     n_quiet = 0
     for i in range(size):
         n_quiet += not abs(values[i]) > limits[np.uintp(first + i)]  # a NaN counts, so that it still spreads
-    if n_quiet == size or n_quiet < QUIET_SHARE_MIN * size:
+    if n_quiet == size:
         return size
+    few = n_quiet < QUIET_SHARE_MIN * size
+    largest = _largest_ratio(values, size, limits, first, ratios) if few else np.float32(1)
     kept = 0
     for i in range(size):
-        value = values[i]
+        value, limit = values[i], limits[np.uintp(first + i)]
         values[np.uintp(kept)] = value
-        kept += not abs(value) > limits[np.uintp(first + i)]
+        kept += not (_ratio(value, limit) > largest if few else abs(value) > limit)
     for i in range(kept, kept + (-kept) % LANES):
         values[i] = padding
     return kept
+
+
+@helper
+def _largest_ratio(values, size, limits, first, ratios):  # type: ignore[no-untyped-def]
+    """Of values of which few are quiet, the ratio to its limit of the last one that contributes."""
+    for i in range(size):
+        ratios[i] = _ratio(values[i], limits[first + i])
+    for i in range(size):
+        for j in range(i + 1, size):
+            if ratios[j] < ratios[i]:
+                ratios[i], ratios[j] = ratios[j], ratios[i]
+    if not ratios[3 * size // 4] - ratios[size // 4] > SPREAD_MIN * ratios[size // 2]:
+        return np.float32(np.inf)
+    return ratios[int(np.ceil(QUIET_SHARE_MIN * size)) - 1]
+
+
+@helper
+def _ratio(value, limit):  # type: ignore[no-untyped-def]
+    """Magnitude over its limit; 0 for a NaN, and for a zero whatever its limit."""
+    magnitude = abs(value)
+    if not magnitude > 0:
+        return np.float32(0)
+    return magnitude / limit if limit > 0 else np.float32(np.inf)
 
 
 @helper

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, reference_sets
+from xephys.kernels.preprocess.reference_sets import QUIET_SHARE_MIN, SPREAD_MIN, reference_sets
 
 
 def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -51,14 +52,20 @@ def common_reference(
 
 
 def _quiet_level(xp: Any, values: Any, limits: Any, operator: str) -> Any:
-    """The reference of each row: of the values within their limits, or of all if these are too few."""
-    size, loud = values.shape[1], xp.abs(values) > limits
-    n_loud = loud.sum(axis=1)
-    enough = n_loud <= (1 - QUIET_SHARE_MIN) * size
-    loud, n_quiet = loud & enough[:, None], size - n_loud * enough
+    """The reference of each row: of the values within their limits or, if these are few, the quietest ones or all."""
+    size, rows, magnitude = values.shape[1], xp.arange(len(values)), xp.abs(values)
+    loud = magnitude > limits
+    few = size - loud.sum(axis=1) < QUIET_SHARE_MIN * size
+    ratios = xp.where(limits > 0, magnitude / xp.where(limits > 0, limits, np.float32(1)), np.float32(np.inf))
+    ratios = xp.where(magnitude > 0, ratios, np.float32(0))
+    ordered = xp.sort(ratios, axis=1)
+    spread = ordered[:, 3 * size // 4] - ordered[:, size // 4] > np.float32(SPREAD_MIN) * ordered[:, size // 2]
+    largest = xp.where(spread, ordered[:, math.ceil(QUIET_SHARE_MIN * size) - 1], np.float32(np.inf))
+    loud = xp.where(few[:, None], ratios > largest[:, None], loud)
+    n_quiet = size - loud.sum(axis=1)
     if operator == "average":
         return xp.where(loud, np.float32(0), values).astype(np.float64).sum(axis=1) / n_quiet
-    ordered, rows = xp.sort(xp.where(loud, np.float32(np.inf), values), axis=1), xp.arange(len(values))
+    ordered = xp.sort(xp.where(loud, np.float32(np.inf), values), axis=1)
     middle = (ordered[rows, (n_quiet - 1) // 2] + ordered[rows, n_quiet // 2]) / np.float32(2)
     return xp.where(xp.isnan(ordered[:, -1]), np.float32(np.nan), middle)
 

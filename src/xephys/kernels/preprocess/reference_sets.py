@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Share of a group's channels that must be quiet for the others to be left out; with fewer, what all share is no spike.
+#: Share of a group's channels that contributes at least, even if fewer are quiet.
 QUIET_SHARE_MIN = 0.25
+#: What all channels share has one size, while spikes fall off with the distance. If few channels are quiet, the others
+#: are left out only if the quartiles of their magnitudes are farther apart than this, in units of the median. In
+#: simulations, artifacts of the whole probe reach 0.37, and two large units that fire together begin at 0.63.
+SPREAD_MIN = 0.5
 
 
 def stored_reference_sets(
