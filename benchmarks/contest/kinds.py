@@ -55,6 +55,8 @@ _TISSUE = {
     "rate_median_hz": 4.0, "rate_sigma": 0.7, "noise_uv": 12.0, "noise_spectrum": "measured", "noise_length_um": 25.0,
 }  # fmt: skip
 _TETRODE = {"preset": "easy", "probe": "tetrode"}
+#: Tissue that moves by as much as the contacts of a tetrode are apart: too few to tell how.
+_MOVING_TETRODE = {**_TETRODE, "drift": "slow", "drift_um": 20.0, "amplitude_range_uv": (80.0, 300.0)}
 
 
 def _hard(n_channels: int, n_units: int, probe: str, **simulator: Any) -> Kind:
@@ -144,6 +146,7 @@ KINDS: dict[str, Kind] = {
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
     "tetrode": Kind("one tetrode", 60.0, 4, 5, _TETRODE),
+    "tetrode-slow": Kind("one tetrode, slow drift of 20 µm", 60.0, 4, 3, _MOVING_TETRODE),
     "linear": Kind("linear, 32 channels", 60.0, 32, 10, {"preset": "easy", "probe": "linear"}),
     "single": Kind("one channel", 60.0, 1, 2, {"preset": "easy", "probe": "linear"}),
     "bursting": Kind("all units burst, 40 % amplitude loss", 60.0, 64, 20, _BURSTING),
