@@ -32,8 +32,8 @@ TURN = np.dtype(
 #: Pieces fire side by side by at most the second number times what their cosine has beyond the first. Where the tissue
 #: moves slowly, either template fits for a while, and the more alike they are, the longer.
 SIMILARITY_MIN, SHARE_PER_SIMILARITY = 0.75, 2.0
-#: Minimum ratio of the sizes of their templates: where one neuron leaves the sight of the contacts as another comes, these
-#: look alike by chance, and are of any size.
+#: Minimum ratio of the sizes of their templates: where one neuron leaves the sight of the contacts as another comes,
+#: these look alike by chance, and are of any size.
 SCALE_MIN = 0.7
 #: Trains that coincide more than this, relative to independent trains, are those of two neurons.
 COINCIDENCE_MAX = 0.3
