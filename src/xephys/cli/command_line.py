@@ -68,8 +68,8 @@ def _parameter_meant(option: str, known: list[str]) -> str:
     models = [find_preset(preset).model for preset in PRESETS]
     names = {f"--{name.replace('_', '-')}": name for model in models for name in model.model_fields}
     names = {spelled: name for spelled, name in names.items() if spelled not in known}
-    meant = names.get(nearest_name(option.replace("_", "-"), [*known, *names]) or "")
-    return f"; did you mean --set {meant}=VALUE?" if meant else ""
+    parameter = names.get(nearest_name(option.replace("_", "-"), [*known, *names]) or "")
+    return f"; did you mean --set {parameter}=VALUE?" if parameter else ""
 
 
 def _name_of(parameter: Any) -> str:
