@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from xephys.kernels.metrics.spike_trains import (
+    are_two_neurons,
     coincidences,
     correlogram_counts,
     refractory_contamination,
@@ -93,3 +96,13 @@ def test_a_train_of_violations_is_fully_contaminated():
 def test_a_censored_period_beyond_the_refractory_one_is_refused():
     with pytest.raises(ValueError, match="censored_samples is 30"):
         refractory_contamination(np.array([1, 9]), duration_samples=99, refractory_samples=30, censored_samples=30)
+
+
+@pytest.mark.parametrize("expected", [0.5, 4.0, 30.0])
+def test_two_neurons_coincide_more_than_pieces_of_one_could(expected):
+    """By the terms of the Poisson distribution with 0.3 of the pairs that independent trains have."""
+    rate = 0.3 * expected
+    for observed in range(40):
+        fewer = sum(math.exp(-rate) * rate**n / math.factorial(n) for n in range(observed))
+        assert are_two_neurons(observed, expected) == (observed > 0 and 1 - fewer < 0.01)
+    assert not are_two_neurons(0, expected) and not are_two_neurons(0, 0.0)

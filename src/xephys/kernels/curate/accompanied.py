@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtr, pdtrc
+from scipy.special import pdtr
 
-from xephys.kernels.metrics.spike_trains import coincidences
+from xephys.kernels.metrics.spike_trains import are_two_neurons, coincidences
 
 __all__ = ["ACCOMPANIED", "find_accompanied"]
 
@@ -38,8 +38,6 @@ a spike of a third unit close by, and ``alone_expected`` is their number if they
 SHARE_MAX = 0.05
 #: At most this share of the expected spikes may be alone, and so few must be this improbable.
 ALONE_MAX, SIGNIFICANCE = 0.2, 1e-3
-#: Trains that coincide more than this, relative to independent trains, are those of two neurons.
-COINCIDENCE_MAX = 0.3
 #: Spikes of the larger unit that are looked at, evenly spread: enough to know how often it is alone.
 N_LOOKED_AT = 2000
 
@@ -106,7 +104,7 @@ def find_accompanied(
             dead_samples=dead_samples,
             duration_samples=duration_samples,
         )
-        clash = observed > 0 and pdtrc(observed - 1, COINCIDENCE_MAX * by_chance) < 0.01
+        clash = are_two_neurons(observed, by_chance)
         if not clash:
             found[small] = (small, large, lag, float(pair["similarity"]), alone, expected)
     return np.array([found[unit] for unit in sorted(found)], ACCOMPANIED)

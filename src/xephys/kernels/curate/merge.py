@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.special import pdtr, pdtrc
+from scipy.special import pdtr
 
 from xephys.kernels.lib.arrays import full, zeros
 from xephys.kernels.lib.inner import KERNEL
-from xephys.kernels.metrics.spike_trains import coincidences, correlogram_counts
+from xephys.kernels.metrics.spike_trains import are_two_neurons, coincidences, correlogram_counts
 
 CANDIDATE = np.dtype(
     [
@@ -300,7 +300,7 @@ def decide_merges(
                 dead_samples=dead_samples,
                 duration_samples=duration_samples,
             )
-            clash = observed > 0 and pdtrc(observed - 1, 0.3 * expected) < 0.01
+            clash = are_two_neurons(observed, expected)
             # The root: two rare neurons are merged by chance with 6 % at a cosine of 0.96, and less below.
             doubt = np.sqrt(np.clip((same_shape - similarity) / (same_shape - similar_shape), 0.0, 1.0))
             apart = pdtr(observed, 0.4 * expected) <= APART_SIGNIFICANCE**doubt

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtrc
 
 from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
-from xephys.kernels.metrics.spike_trains import coincidences
+from xephys.kernels.metrics.spike_trains import are_two_neurons, coincidences
 
 __all__ = ["PIECE", "find_pieces", "join_pieces", "joined_trains"]
 
@@ -45,9 +44,6 @@ REACH_UM = 5.0
 LAG_MAX = 30
 #: Minimum share of the energy of either template in the samples that both windows cover at that lag.
 COMMON_ENERGY_MIN = 0.8
-#: Pairs whose trains coincide more than this, relative to independent trains, are two neurons.
-COINCIDENCE_MAX = 0.3
-SIGNIFICANCE = 0.01
 
 
 def find_pieces(
@@ -117,7 +113,7 @@ def find_pieces(
             dead_samples=dead_samples,
             duration_samples=duration_samples,
         )
-        too_many = observed > 0 and pdtrc(observed - 1, COINCIDENCE_MAX * expected) < SIGNIFICANCE
+        too_many = are_two_neurons(observed, expected)
         alike = residual <= RESIDUAL_MAX - RESIDUAL_PER_SHARE * side_by_side
         if first == second or side_by_side > SIDE_BY_SIDE_MAX or too_many or not alike:
             continue

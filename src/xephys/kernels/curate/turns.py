@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtrc
 
 from xephys.kernels.curate.pieces import joined_trains
-from xephys.kernels.metrics.spike_trains import coincidences
+from xephys.kernels.metrics.spike_trains import are_two_neurons, coincidences
 
 __all__ = ["TURN", "find_turns", "lasts_throughout", "share_side_by_side"]
 
@@ -35,8 +34,6 @@ SIMILARITY_MIN, SHARE_PER_SIMILARITY = 0.75, 2.0
 #: Minimum ratio of the sizes of their templates: where one neuron leaves the sight of the contacts as another comes,
 #: these look alike by chance, and are of any size.
 SCALE_MIN = 0.7
-#: Trains that coincide more than this, relative to independent trains, are those of two neurons.
-COINCIDENCE_MAX = 0.3
 #: With fewer pairs that independent trains would have, nothing is known.
 N_EXPECTED_MIN = 30.0
 #: The recording is cut into at most this many parts, with at least so many spikes in each on average.
@@ -106,7 +103,7 @@ def find_turns(
             dead_samples=dead_samples,
             duration_samples=duration_samples,
         )
-        clash = observed > 0 and pdtrc(observed - 1, COINCIDENCE_MAX * expected) < 0.01
+        clash = are_two_neurons(observed, expected)
         if clash or share > SHARE_PER_SIMILARITY * (similarity - SIMILARITY_MIN):
             continue
         found.append((second, first, lag, similarity, share))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtr
+from scipy.special import pdtr, pdtrc
 
 from xephys.kernels.lib.arrays import zeros
 from xephys.kernels.lib.inner import kernel
@@ -120,6 +120,27 @@ def coincidences(
     observed = int(near[1 : center - dead_samples + 1].sum() + near[center + dead_samples :].sum())
     n_lags = 2 * (refractory_samples - dead_samples)
     return observed, len(first) * len(second) * n_lags / max(duration_samples, 1)
+
+
+#: Trains that coincide significantly more than this, relative to independent trains, are those of two neurons.
+COINCIDENCE_MAX, COINCIDENCE_SIGNIFICANCE = 0.3, 0.01
+
+
+def are_two_neurons(observed: int, expected: float) -> bool:
+    """Whether two trains coincide too often to be pieces of one neuron.
+
+    Parameters
+    ----------
+    observed : int
+    expected : float
+        From `coincidences`.
+
+    Examples
+    --------
+    >>> are_two_neurons(0, 12.0), are_two_neurons(12, 12.0)
+    (False, True)
+    """
+    return bool(observed > 0 and pdtrc(observed - 1, COINCIDENCE_MAX * expected) < COINCIDENCE_SIGNIFICANCE)
 
 
 def refractory_contamination(
