@@ -95,6 +95,23 @@ def test_noisy_channels_are_left_out_and_reported(noise):
         xephys.sort(recording_of(wide))
 
 
+def test_a_channel_whose_counts_hardly_change_is_left_out_and_reported():
+    coarse, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=3)
+    lifeless = coarse.copy(data=np.array(coarse.values))
+    steps = np.random.default_rng(0).random(lifeless.sizes["time"])
+    lifeless[:, 5] = (steps > 0.99).astype("i2") - (steps < 0.01).astype("i2")
+    with pytest.warns(XephysWarning, match="1 lifeless channel was left out: 5; mark them bad"):
+        sorting = xephys.sort(lifeless)
+    marked = xephys.sort(lifeless.assign_coords(bad=("channel", np.arange(16) == 5)))
+    assert sorting["spikes"].equals(marked["spikes"])
+
+
+def test_a_channel_of_a_quarter_of_the_noise_is_kept_without_a_warning(noise, strict):
+    wide = np.tile(noise[: 2 * RATE], (1, 3))
+    wide[:, 5] //= 4
+    assert xephys.sort(recording_of(wide))["units"].sizes["unit"] == 0
+
+
 def test_a_recording_of_bad_channels_is_refused(noise):
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.sort(recording_of(noise[:RATE], bad=np.ones(4, bool)))

@@ -51,6 +51,9 @@ MOVEMENT_DURATION_MIN_S, MOVEMENT_NOISE_MIN = 1.0, 1.0
 #: A channel whose noise exceeds the median over channels by this factor is broken, if there are enough to compare.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
+#: A channel below this share of the median sees no tissue: an amplifier alone is noisier than that. Where its counts
+#: hardly change, the steps between two of them exceed any number of its noise levels.
+LIFELESS_FACTOR = 0.05
 #: Number of half-second excerpts for noise levels and whitening: each has 15 000 samples per channel.
 N_SLICES = 10
 
@@ -276,7 +279,7 @@ def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArr
 
 
 def without_noisy(filtered: xr.DataArray, run: Run, *, excerpts: DrawnExcerpts) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mark channels that are far noisier than the others, and return the noise levels of all channels.
+    """Mark channels that are far noisier than the others, or lifeless, and return the noise levels of all channels.
 
     Otherwise the threshold crossings of such a channel would be clustered into units.
     """
@@ -285,8 +288,9 @@ def without_noisy(filtered: xr.DataArray, run: Run, *, excerpts: DrawnExcerpts) 
     good = ~bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
         return filtered, levels
-    noisy = good & (levels.values > NOISY_FACTOR * np.median(levels.values[good]))
-    return _mark_bad(filtered, noisy, "noisy"), levels
+    usual = np.median(levels.values[good])
+    filtered = _mark_bad(filtered, good & (levels.values > NOISY_FACTOR * usual), "noisy")
+    return _mark_bad(filtered, good & (levels.values < LIFELESS_FACTOR * usual), "lifeless"), levels
 
 
 def _plain_noise_levels(filtered: xr.DataArray, *, excerpts: Excerpts) -> xr.DataArray:
