@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.curate.bursts import find_burst_pieces, stretched_likeness
+from xephys.kernels.curate.bursts import find_burst_pieces, share_in_bursts_of, stretched_likeness
 from xephys.kernels.curate.merge import merge_candidates
 
 N_BEFORE, N_SAMPLES, N_CHANNELS = 20, 60, 6
@@ -55,6 +55,28 @@ def test_spikes_without_a_leading_spike_belong_to_another_neuron():
     first, _ = bursts(0)
     alone = np.sort(np.random.default_rng(9).choice(9_000_000, 800, replace=False))
     assert not len(found([spike(3.0, 20), spike(4.8, 8)], [first, alone]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_smaller_neuron_that_bursts_by_itself_is_another(seed):
+    own = np.sort(np.concatenate(bursts(seed)))
+    other = np.sort(np.random.default_rng(seed).choice(9_000_000, 400, replace=False))
+    assert not len(found([spike(3.0, 20), spike(4.8, 8)], [other, own]))
+
+
+def test_a_spike_is_in_the_burst_of_the_last_start_before_it():
+    rng = np.random.default_rng(4)
+    starts, samples = (np.sort(rng.choice(60_000, n, replace=False)) for n in (200, 500))
+    expected = 0
+    for sample in samples:
+        earlier = [t for t in [*starts, *samples] if t < sample]
+        time = sample
+        while time not in starts and any(0 < time - t <= 100 for t in earlier):
+            time = max(t for t in earlier if t < time)
+        expected += time in starts and time < sample and sample - time >= 20
+    share = share_in_bursts_of(samples, starts, interval_min=20, interval_max=100)
+    assert 0.2 < share < 0.9
+    assert share == pytest.approx(expected / len(samples), abs=1e-12)
 
 
 def test_smaller_spikes_that_come_first_belong_to_another_neuron():

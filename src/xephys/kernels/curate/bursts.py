@@ -1,8 +1,8 @@
 """Find pieces of a bursting neuron: smaller and wider spikes that follow milliseconds after its others.
 
 A neuron tires in a burst: its spikes lose height and gain width. If they become a cluster of their own, the trains show
-that the two clusters are one neuron: the smaller spikes follow the larger ones, hardly ever precede them, and never
-coincide with them.
+that the two clusters are one neuron: the smaller spikes come in bursts that larger ones begin, hardly ever precede
+these, and never coincide with them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ BURST_PIECE = np.dtype(
 """A unit whose spikes are the late ones of another's bursts, and the evidence.
 
 ``lag`` is added to its samples; ``likeness`` is the cosine of its template and the other's, widened by ``stretch``;
-``follow`` is the share of its spikes that follow a spike of either unit, ``precede`` the share of the other's spikes
-that one of its spikes precedes, and ``together`` the share of its spikes within the refractory period of one of the
-other's.
+``follow`` is the share of its spikes that come in a burst after a spike of the other's, ``precede`` the share of the
+other's spikes that one of its spikes precedes, and ``together`` the share of its spikes within the refractory period of
+one of the other's.
 """
 
 LIKENESS_MIN, FOLLOW_MIN, PRECEDE_MAX, TOGETHER_MAX = 0.93, 0.6, 0.25, 0.05
@@ -128,9 +128,8 @@ def find_burst_pieces(
             continue
         lag = int(pair["lag"]) if small == second else -int(pair["lag"])
         own = trains[small] + lag
-        both = np.sort(np.concatenate([trains[large], own]))
         together = _share_after(own, trains[large], -refractory_samples, refractory_samples)
-        follow = _share_after(own, both, refractory_samples, window_samples)
+        follow = share_in_bursts_of(own, trains[large], interval_min=refractory_samples, interval_max=window_samples)
         precede = _share_after(trains[large], own, refractory_samples, window_samples)
         if follow < FOLLOW_MIN or precede > PRECEDE_MAX or together > TOGETHER_MAX:
             continue
@@ -140,6 +139,39 @@ def find_burst_pieces(
         if likeness >= LIKENESS_MIN and likeness > found.get(small, (0, 0, 0, 0.0))[3]:
             found[small] = (small, large, lag, likeness, stretch, follow, precede, together)
     return np.array([found[unit] for unit in sorted(found)], BURST_PIECE)
+
+
+def share_in_bursts_of(
+    samples: NDArray[np.int64], starts: NDArray[np.int64], *, interval_min: int, interval_max: int
+) -> float:
+    """Share of the samples that one of the ``starts`` precedes, at once or over other samples of the same burst.
+
+    A smaller neuron that bursts by itself follows its own spikes, and says nothing of another's.
+
+    Parameters
+    ----------
+    samples, starts : (n,), (m,) int64
+        In ascending order.
+    interval_min, interval_max : int
+        Intervals between successive spikes of a burst.
+
+    Examples
+    --------
+    >>> starts = np.array([0, 10_000])
+    >>> late = np.array([100, 200, 300, 20_000, 20_100, 20_200])
+    >>> share_in_bursts_of(late, starts, interval_min=45, interval_max=450)
+    0.5
+    """
+    if not len(samples):
+        return 0.0
+    both = np.concatenate([starts, samples])
+    order = np.argsort(both, kind="stable")
+    in_order, is_start = both[order], order < len(starts)
+    burst = np.cumsum(np.diff(in_order, prepend=in_order[0]) > interval_max)
+    # Of each spike, the last start before it, if that is in the same burst and not within the refractory period.
+    last = np.maximum.accumulate(np.where(is_start, np.arange(len(both)), -1))
+    follows = (last >= 0) & (burst[last] == burst) & (in_order - in_order[last] >= interval_min)
+    return float(follows[~is_start].mean())
 
 
 def _share_after(samples: NDArray[np.int64], others: NDArray[np.int64], interval_min: int, interval_max: int) -> float:
