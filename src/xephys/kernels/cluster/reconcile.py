@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtrc
 
 from xephys.kernels.cluster.drop import relabel
 from xephys.kernels.cluster.sections import Section
 from xephys.kernels.cluster.shape import cluster_means, shape_residual, shift_operators
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
-from xephys.kernels.metrics.spike_trains import coincidences
+from xephys.kernels.metrics.spike_trains import are_two_neurons, coincidences
 
 DECISION = np.dtype(
     [
@@ -226,7 +225,7 @@ def merge_same_shape(
             reason = "already one"
         elif residual > residual_max * min(scale, 1.0 / scale):
             reason = "shape differs"
-        elif observed > 0 and pdtrc(observed - 1, 0.3 * expected) < 0.01:
+        elif are_two_neurons(observed, expected):
             reason = "coincide within the refractory period"
         else:
             merged, reason = True, "same shape"
